@@ -1,0 +1,1 @@
+"""Thin adapters round the SDKs: credentials, endpoints, error classification."""

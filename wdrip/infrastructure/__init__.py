@@ -1,0 +1,1 @@
+"""The ROS template that owns everything that is not a machine."""

@@ -1,0 +1,1 @@
+"""The nouns: what people state and what wdrip reports."""

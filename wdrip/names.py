@@ -1,0 +1,72 @@
+"""Every name that two parts of wdrip must agree on: workflow ids, search attributes, bucket keys, tags."""
+
+import hashlib
+
+TASK_QUEUE = "wdrip"
+"""The Temporal task queue that workers poll."""
+
+# Search attributes (all Keyword). SQL stores allow ten Keywords per namespace: keep the list short.
+SEARCH_CLUSTER = "WdripCluster"
+SEARCH_REGION = "WdripRegion"
+SEARCH_PHASE = "WdripPhase"
+SEARCH_OPERATION = "WdripOperation"
+SEARCH_ATTRIBUTES = (SEARCH_CLUSTER, SEARCH_REGION, SEARCH_PHASE, SEARCH_OPERATION)
+"""What a Temporal namespace must have registered before a worker starts."""
+
+TAG_CLUSTER = "wdrip/cluster"
+TAG_CLUSTER_UID = "wdrip/cluster-uid"
+TAG_ROLE = "wdrip/role"
+TAG_NODE_POOL = "wdrip/nodepool"
+ROLE_MASTER = "master"
+ROLE_WORKER = "worker"
+
+BUCKET_PREFIX = "wdrip"
+CLUSTERS_PREFIX = f"{BUCKET_PREFIX}/clusters/"
+PACKAGES_PREFIX = f"{BUCKET_PREFIX}/packages/"
+PACKAGE_INDEX_KEY = f"{PACKAGES_PREFIX}index.json"
+TRANSIT_PREFIX = f"{BUCKET_PREFIX}/transit/"
+BACKUP_PREFIX = f"{BUCKET_PREFIX}/backup"
+
+
+def cluster_workflow_id(cluster: str) -> str:
+    """The `Cluster` workflow's id: the cluster's name itself, so that Temporal refuses a second one."""
+    return cluster
+
+
+def stack_name(cluster: str) -> str:
+    """The ROS stack of a cluster carries the cluster's name."""
+    return cluster
+
+
+def cluster_key(cluster: str) -> str:
+    """Bucket key of the cluster's index entry (JSON, no secrets)."""
+    return f"{CLUSTERS_PREFIX}{cluster}.json"
+
+
+def secrets_key(cluster: str) -> str:
+    """Bucket key of the cluster's sealed secrets bundle."""
+    return f"{BUCKET_PREFIX}/secrets/{cluster}.sealed"
+
+
+def endpoint_name(cluster: str) -> str:
+    """The host name of the API server inside the cluster (resolved by each machine's own hosts file)."""
+    return f"apiserver.{cluster}.wdrip"
+
+
+def node_name(private_ip: str, instance_id: str) -> str:
+    """Kubernetes node name of a machine, e.g. `192.168.0.77.i-bp12a2wcmbrd4383cai3`."""
+    return f"{private_ip}.{instance_id}"
+
+
+def provider_id(region: str, instance_id: str) -> str:
+    """`spec.providerID` of a machine's Node, the form that Alibaba's cloud controller manager parses."""
+    return f"{region}.{instance_id}"
+
+
+def client_token(cluster_uid: str, step: str) -> str:
+    """An idempotency token that stays the same however often a step is tried.
+
+    `cluster_uid` tells two clusters of the same name apart, `step` two calls for one cluster. The result
+    is 40 lower-case hex digits: ECS and ROS allow 64 characters of `[A-Za-z0-9_-]`.
+    """
+    return hashlib.sha256(f"{cluster_uid}/{step}".encode()).hexdigest()[:40]

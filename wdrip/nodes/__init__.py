@@ -1,0 +1,1 @@
+"""What runs on a machine: scripts, unit files, the software package."""

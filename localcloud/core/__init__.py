@@ -1,0 +1,1 @@
+"""What every emulated service stands on: state, wire protocol, signatures, faults, administration."""

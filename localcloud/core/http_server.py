@@ -1,0 +1,53 @@
+"""One HTTP application on any number of listening sockets, some of them inside other network namespaces."""
+
+from __future__ import annotations
+
+import socket
+
+from aiohttp import web
+
+# 32 KB of user data travel in the query: about 46.5 KB of request line.
+_MAX_LINE = 131072
+# A pause longer than this without a request closes a kept-alive connection.
+_KEEPALIVE_SECONDS = 75.0
+
+
+class HttpServer:
+    """Serves `application` on every socket that it is given."""
+
+    def __init__(self, application: web.Application) -> None:
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            max_line_size=_MAX_LINE,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            # A request in flight at stop gets this long, in seconds, to finish.
+            shutdown_timeout=1.0,
+            handler_cancellation=True,
+        )
+        self._ready = False
+
+    async def listen(self, listening: socket.socket) -> web.SockSite:
+        """Serve on a socket that is already bound; `await site.stop()` ends it for this socket alone."""
+        if not self._ready:
+            await self._runner.setup()
+            self._ready = True
+        site = web.SockSite(self._runner, listening)
+        await site.start()
+        return site
+
+    async def stop(self) -> None:
+        """Close every socket and connection."""
+        await self._runner.cleanup()
+
+
+def bind_loopback(port: int) -> socket.socket:
+    """A listening-ready TCP socket on 127.0.0.1; port 0 picks a free one. Raises OSError when taken."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,15 @@
+"""The verbs of the command and what each does in a line, known without importing any of them."""
+
+VERBS = {
+    "build": "build the software package that machines install, and upload it",
+    "completion": "print the shell completion script for bash, zsh or fish",
+    "create": "create a Kubernetes cluster",
+    "delete": "delete a cluster and everything it was made of",
+    "down": "stop the local stack and remove it with its clusters",
+    "get": "list clusters, show one, or write its kubeconfig",
+    "schema": "print the JSON Schema of the files that wdrip reads",
+    "token": "make the token that machines join a cluster with",
+    "up": "start the local stack: Temporal, the local cloud and a worker",
+    "version": "print the version",
+    "watch": "follow the creation or deletion of a cluster",
+}

@@ -23,7 +23,6 @@ class HttpServer:
             keepalive_timeout=_KEEPALIVE_SECONDS,
             # A request in flight at stop gets this long, in seconds, to finish.
             shutdown_timeout=1.0,
-            handler_cancellation=True,
         )
         self._ready = False
 

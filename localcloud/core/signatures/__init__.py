@@ -1,0 +1,1 @@
+"""Verification of the signatures that RPC calls carry, written from the published algorithms."""

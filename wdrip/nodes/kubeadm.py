@@ -1,16 +1,40 @@
 """kubeadm's configuration file, in the API version that the Kubernetes version reads.
 
 Pure rendering. No token stands in it: the machine adds the bootstrap token from its secrets
-(`operations.init_control_plane`). What depends on the machine itself (cgroup driver and the like) is not in it
-either: the machine gives that to its kubelet as flags.
+(`operations.init_control_plane`). What depends on the machine itself (cgroup driver and the like) is not in
+it either: the machine gives that to its kubelet as flags.
 """
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from wdrip.errors import InvalidInput
+from wdrip.nodes.operations import ETCD_CA_FILE, ETCD_CLIENT_CERTIFICATE_FILE, ETCD_CLIENT_KEY_FILE
 
 API_PORT = 6443
 """Port of the API server, on the machines and on the load balancer."""
+
+MAX_PODS = 110
+"""The kubelet's own default of pods per node; a node with a smaller pod range gets fewer."""
+
+ADDRESSES_NOT_FOR_PODS = 3
+"""Of a node's pod range: the network's, the bridge's and the broadcast address."""
+
+_V1BETA2, _V1BETA3, _V1BETA4 = (f"kubeadm.k8s.io/v1beta{n}" for n in (2, 3, 4))
+_OLDEST_MINOR = 15
+_FIRST_MINOR_OF_V1BETA3 = 22
+_FIRST_MINOR_OF_V1BETA4 = 31
+_CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
+# kube-proxy's own defaults; the machine writes 0 ("leave the kernel's") where it may not set them.
+_CONNTRACK = {"maxPerCore": 32768, "min": 131072}
+
+_Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +61,7 @@ class KubeadmInput:
     endpoint_name: str
     """Host name of the API server inside the cluster."""
     sans: tuple[str, ...]
-    """Further names and addresses of the API server's certificate: asked ones, private and public endpoint."""
+    """Further names and addresses for the API server's certificate: those asked for, both endpoints."""
     pod_cidr: str
     service_cidr: str
     """Both without host bits, e.g. `172.16.0.0/16`."""
@@ -70,7 +94,10 @@ def api_version(kubernetes_version: str) -> str:
     The versions in which kubeadm first reads each, from the kubeadm configuration reference. Raises
     InvalidInput for anything older or unreadable.
     """
-    raise NotImplementedError
+    minor = _minor(kubernetes_version)
+    if minor >= _FIRST_MINOR_OF_V1BETA4:
+        return _V1BETA4
+    return _V1BETA3 if minor >= _FIRST_MINOR_OF_V1BETA3 else _V1BETA2
 
 
 def init_config(given: KubeadmInput) -> str:
@@ -78,9 +105,121 @@ def init_config(given: KubeadmInput) -> str:
 
     Raises InvalidInput when the version is unknown.
     """
-    raise NotImplementedError
+    version = api_version(given.kubernetes_version)
+    return _documents(
+        _init(given, version), _cluster(given, version), _kubelet(given.node_mask), _kube_proxy(given)
+    )
 
 
 def join_config(given: JoinInput) -> str:
     """YAML document JoinConfiguration. Raises InvalidInput when the version is unknown."""
-    raise NotImplementedError
+    version = api_version(given.kubernetes_version)
+    document: _Document = {
+        "apiVersion": version,
+        "kind": "JoinConfiguration",
+        "discovery": {
+            "bootstrapToken": {
+                "apiServerEndpoint": f"{given.endpoint_name}:{API_PORT}",
+                "caCertHashes": [given.ca_certificate_hash],
+            }
+        },
+        "nodeRegistration": _registration(given.node, version),
+    }
+    if given.control_plane:
+        document["controlPlane"] = {
+            "localAPIEndpoint": {"advertiseAddress": given.node.ip, "bindPort": API_PORT}
+        }
+    return _documents(document)
+
+
+def _minor(kubernetes_version: str) -> int:
+    match = re.fullmatch(r"v?1\.(\d+)(\.\d+.*)?", kubernetes_version)
+    if match is None or int(match[1]) < _OLDEST_MINOR:
+        raise InvalidInput(
+            "kubernetes.version",
+            f"no kubeadm configuration is known for {kubernetes_version!r}",
+            f"ask for 1.{_OLDEST_MINOR} or newer",
+        )
+    return int(match[1])
+
+
+def _init(given: KubeadmInput, version: str) -> _Document:
+    return {
+        "apiVersion": version,
+        "kind": "InitConfiguration",
+        "localAPIEndpoint": {"advertiseAddress": given.node.ip, "bindPort": API_PORT},
+        "nodeRegistration": _registration(given.node, version),
+    }
+
+
+def _cluster(given: KubeadmInput, version: str) -> _Document:
+    return {
+        "apiVersion": version,
+        "kind": "ClusterConfiguration",
+        "clusterName": given.cluster_name,
+        "kubernetesVersion": given.kubernetes_version,
+        "controlPlaneEndpoint": f"{given.endpoint_name}:{API_PORT}",
+        "imageRepository": given.image_repository,
+        "networking": {
+            "podSubnet": given.pod_cidr,
+            "serviceSubnet": given.service_cidr,
+            "dnsDomain": given.dns_domain,
+        },
+        "etcd": {
+            "external": {
+                "endpoints": list(given.etcd_endpoints),
+                "caFile": ETCD_CA_FILE,
+                "certFile": ETCD_CLIENT_CERTIFICATE_FILE,
+                "keyFile": ETCD_CLIENT_KEY_FILE,
+            }
+        },
+        "apiServer": {"certSANs": _unique((*given.sans, given.endpoint_name, given.node.ip))},
+        "controllerManager": {
+            "extraArgs": _arguments({"node-cidr-mask-size": str(given.node_mask)}, version)
+        },
+    }
+
+
+def _kubelet(node_mask: int) -> _Document:
+    addresses = ipaddress.ip_network(f"0.0.0.0/{node_mask}").num_addresses
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "maxPods": max(1, min(MAX_PODS, addresses - ADDRESSES_NOT_FOR_PODS)),
+    }
+
+
+def _kube_proxy(given: KubeadmInput) -> _Document:
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": given.proxy_mode,
+        "clusterCIDR": given.pod_cidr,
+        "conntrack": dict(_CONNTRACK),
+    }
+
+
+def _registration(node: NodeIdentity, version: str) -> _Document:
+    arguments = {"node-ip": node.ip, "provider-id": node.provider_id, **node.kubelet_arguments}
+    # Before 1.22 kubeadm looks for a path; later versions ask for a URL.
+    scheme = "" if version == _V1BETA2 else "unix://"
+    return {
+        "name": node.name,
+        "criSocket": f"{scheme}{_CONTAINERD_SOCKET}",
+        "kubeletExtraArgs": _arguments(arguments, version),
+    }
+
+
+def _arguments(arguments: Mapping[str, str], version: str) -> dict[str, str] | list[dict[str, str]]:
+    """v1beta4 turned every map of extra arguments into a list, so that one can be given twice."""
+    if version == _V1BETA4:
+        return [{"name": name, "value": value} for name, value in arguments.items()]
+    return dict(arguments)
+
+
+def _unique(names: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _documents(*documents: _Document) -> str:
+    return yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True)

@@ -6,6 +6,7 @@ lost reply, a restarted worker or a RunCommand cut short never runs anything twi
 same command again.
 """
 
+import base64
 import hashlib
 import re
 import shlex
@@ -32,14 +33,11 @@ INTERRUPTED = 71
 NOT_IN_TIME = 76
 """Exit code: something did not become healthy before its deadline; the output says what and shows its log."""
 
-MAX_SCRIPT_BYTES = 16 * 1024
-"""Limit of an operation's script, so that the command with its launcher stays within Cloud Assistant's."""
-
 MAX_COMMAND_BYTES = 24 * 1024
 """Limit of a RunCommand's content after base64 (Cloud Assistant's RunCommand reference)."""
 
-CERTIFICATE_BEGIN = "-----BEGIN CERTIFICATE-----"
-CERTIFICATE_END = "-----END CERTIFICATE-----"
+_END_OF_SCRIPT = "END_OF_WDRIP_SCRIPT"
+_UNITS = ("containerd", "kubelet", "etcd")
 
 ETCD_CA_FILE = "/etc/kubernetes/pki/etcd/ca.crt"
 ETCD_CLIENT_CERTIFICATE_FILE = "/etc/kubernetes/pki/apiserver-etcd-client.crt"
@@ -78,7 +76,7 @@ class NodeOperation:
     name: str
     """Lower-case words with hyphens; the systemd unit is `wdrip-<name>`."""
     script: str
-    """The whole bash script, at most MAX_SCRIPT_BYTES of UTF-8."""
+    """The whole bash script."""
     private: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """File name -> content of what differs from one launch to the next (a pre-signed URL). Written 0600 under
     /run, outside the digest: a command renewed with a fresh URL is still the same operation."""
@@ -99,17 +97,49 @@ def launch(operation: NodeOperation, wait_seconds: int) -> str:
     the launch after that tries again. A run of the same operation with another digest is waited for first.
     Raises ValueError when the content would be over MAX_COMMAND_BYTES or `wait_seconds` is not positive.
     """
-    raise NotImplementedError
-
-
-def prepare_identity(machine_name: str) -> NodeOperation:
-    """Make the machine's RSA key and self-signed certificate once; print the certificate (PEM)."""
-    raise NotImplementedError
+    if wait_seconds <= 0:
+        raise ValueError(f"wait_seconds must be positive, not {wait_seconds}")
+    settings = _assignments(
+        {
+            "NAME": operation.name,
+            "DIGEST": operation.digest,
+            "WAIT": str(wait_seconds),
+            "KEEPS_SUCCESS": "yes" if operation.keeps_success else "no",
+        }
+    )
+    private = "".join(
+        f"    printf '%s\\n' {shlex.quote(content)} >\"$private/{name}\"\n"
+        for name, content in operation.private.items()
+    )
+    content = "".join(
+        (
+            "#!/bin/bash\n",
+            settings,
+            _body("launcher"),
+            f"\nwrite_private() {{\n    :\n{private}}}\n",
+            f"\nwrite_script() {{\n    cat <<'{_END_OF_SCRIPT}'\n{operation.script}{_END_OF_SCRIPT}\n}}\n",
+            "\nmain\n",
+        )
+    )
+    size = len(base64.b64encode(content.encode()))
+    if size > MAX_COMMAND_BYTES:
+        raise ValueError(
+            f"{operation.name}: {size} bytes are more than RunCommand takes ({MAX_COMMAND_BYTES})"
+        )
+    return content
 
 
 def certificate_in(output: str) -> str:
     """The PEM certificate in the output of `prepare_identity`. Raises ValueError when there is none."""
-    raise NotImplementedError
+    match = re.search(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----", output)
+    if match is None:
+        raise ValueError("the machine printed no certificate")
+    return match[0] + "\n"
+
+
+def prepare_identity(machine_name: str) -> NodeOperation:
+    """Make the machine's RSA key and self-signed certificate once; print the certificate (PEM)."""
+    return _operation("prepare-identity", {"MACHINE_NAME": machine_name})
 
 
 def install_package(url: str, sha256: str, version: str, image_repository: str) -> NodeOperation:
@@ -119,7 +149,18 @@ def install_package(url: str, sha256: str, version: str, image_repository: str) 
     Kubernetes version for the log, e.g. `v1.20.2`; image_repository: the prefix under which kubeadm will ask
     for images. Fails with PACKAGE_CORRUPTED or DOWNLOAD_FAILED.
     """
-    raise NotImplementedError
+    return _operation(
+        "install-package",
+        {
+            "SHA256": sha256,
+            "VERSION": version,
+            "IMAGE_REPOSITORY": image_repository,
+            "PREPARE_HOST": _text("scripts", "prepare-host.sh"),
+            **{f"{unit.upper()}_UNIT": _text("units", f"{unit}.service") for unit in _UNITS},
+        },
+        parts=("fetch", "capabilities"),
+        url=url,
+    )
 
 
 def receive_secrets(url: str, digest: str) -> NodeOperation:
@@ -129,12 +170,12 @@ def receive_secrets(url: str, digest: str) -> NodeOperation:
     has MASTER_SECRET_FILES or WORKER_SECRET_FILES; other paths are refused. Files become root's, mode 0600.
     Fails with SECRETS_CORRUPTED or DOWNLOAD_FAILED.
     """
-    raise NotImplementedError
+    return _operation("receive-secrets", {"SHA256": digest}, parts=("fetch",), url=url)
 
 
 def set_endpoint_address(endpoint_name: str, address: str) -> NodeOperation:
     """Resolve the API server's name to `address` in /etc/hosts: a master's own address, a worker's VIP."""
-    raise NotImplementedError
+    return _operation("set-endpoint-address", {"ENDPOINT_NAME": endpoint_name, "ADDRESS": address})
 
 
 def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOperation:
@@ -142,7 +183,11 @@ def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOpera
 
     Needs `install_package` and `receive_secrets`. Fails with NOT_IN_TIME and etcd's log.
     """
-    raise NotImplementedError
+    return _operation(
+        "start-first-etcd",
+        {"MEMBER_NAME": member_name, "IP": ip, "CLUSTER_TOKEN": cluster_token},
+        parts=("etcd",),
+    )
 
 
 def join_etcd(member_name: str, ip: str, cluster_token: str, endpoints: Sequence[str]) -> NodeOperation:
@@ -150,43 +195,108 @@ def join_etcd(member_name: str, ip: str, cluster_token: str, endpoints: Sequence
 
     Promotion waits until the learner has caught up. Safe to repeat at any point. Fails with NOT_IN_TIME.
     """
-    raise NotImplementedError
+    return _operation(
+        "join-etcd",
+        {
+            "MEMBER_NAME": member_name,
+            "IP": ip,
+            "CLUSTER_TOKEN": cluster_token,
+            "ENDPOINTS": ",".join(endpoints),
+        },
+        parts=("etcd",),
+    )
 
 
 def init_control_plane(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     """Make this machine the first control plane node: `kubeadm init` until the API server is healthy.
 
     kubeadm_yaml: `wdrip.nodes.kubeadm.init_config`, without token (merged on the machine). CoreDNS is left
-    out, and said so, when the package has no image of it. Prints lines `kube-proxy: asked …, actual …`.
+    out, and said so, when the package has no image of it. Prints a line `kube-proxy: asked …, actual …`.
     """
-    raise NotImplementedError
+    return _operation(
+        "init-control-plane", {"KUBEADM_YAML": kubeadm_yaml, "NODE_NAME": node_name}, parts=("kubeadm",)
+    )
 
 
 def join_control_plane(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     """Make this machine one more control plane node; its etcd member must be there (`join_etcd`)."""
-    raise NotImplementedError
+    return _join("join-control-plane", kubeadm_yaml, node_name)
 
 
 def join_worker(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     """Make this machine a worker of the cluster (kubeadm_yaml: `wdrip.nodes.kubeadm.join_config`)."""
-    raise NotImplementedError
+    return _join("join-worker", kubeadm_yaml, node_name)
 
 
 def configure_pod_network(node_name: str, pod_cidr: str) -> NodeOperation:
     """Write the bridge CNI configuration from the Node's own podCIDR; `pod_cidr` is the cluster's range."""
-    raise NotImplementedError
+    return _operation("configure-pod-network", {"NODE_NAME": node_name, "POD_CIDR": pod_cidr})
 
 
 def wait_node_ready(node_name: str, deadline_seconds: int) -> NodeOperation:
     """Wait until the Node is Ready; on NOT_IN_TIME the output has its conditions and the kubelet's log."""
-    raise NotImplementedError
+    return _operation(
+        "wait-node-ready", {"NODE_NAME": node_name, "DEADLINE": str(deadline_seconds)}, keeps_success=False
+    )
 
 
 def collect_diagnostics() -> NodeOperation:
     """Print the ends of the logs of kubelet, containerd, etcd and static pods, with every unit's state."""
-    raise NotImplementedError
+    return _operation("collect-diagnostics", {}, keeps_success=False)
 
 
 def wipe_machine() -> NodeOperation:
     """Undo everything but the machine's identity and the installed software, for a new attempt."""
-    raise NotImplementedError
+    return _operation("wipe-machine", {}, keeps_success=False)
+
+
+def _join(name: str, kubeadm_yaml: str, node_name: str) -> NodeOperation:
+    return _operation(
+        name,
+        {"KUBEADM_YAML": kubeadm_yaml, "NODE_NAME": node_name},
+        script="join-cluster",
+        parts=("kubeadm",),
+    )
+
+
+def _operation(
+    name: str,
+    parameters: Mapping[str, str],
+    *,
+    script: str | None = None,
+    parts: Sequence[str] = (),
+    url: str | None = None,
+    keeps_success: bool = True,
+) -> NodeOperation:
+    """The operation `name` of scripts/<script or name>.sh, with shared `parts` and WDRIP_* parameters."""
+    bodies = "".join(_without_comments(_body(part)) for part in ("common", *parts, script or name))
+    return NodeOperation(
+        name=name,
+        script=f"#!/bin/bash\n{_assignments(parameters)}{bodies}",
+        private=MappingProxyType({} if url is None else {"url": _curl_config(url)}),
+        keeps_success=keeps_success,
+    )
+
+
+def _assignments(parameters: Mapping[str, str]) -> str:
+    return "".join(f"WDRIP_{name}={shlex.quote(value)}\n" for name, value in parameters.items())
+
+
+def _curl_config(url: str) -> str:
+    if re.search(r"""[\s"\\]""", url):
+        raise ValueError("a URL has no white space, quote or backslash")
+    return f'url = "{url}"'
+
+
+def _body(script: str) -> str:
+    """A script without its first line, which only the whole has."""
+    return _text("scripts", f"{script}.sh").split("\n", 1)[1]
+
+
+def _without_comments(script: str) -> str:
+    """Whole-line comments stay at home: RunCommand's content is small."""
+    return re.sub(r"(?m)^\s*#.*\n", "", script)
+
+
+def _text(folder: str, name: str) -> str:
+    return resources.files("wdrip.nodes").joinpath(folder, name).read_text(encoding="utf-8")

@@ -1,0 +1,77 @@
+#!/bin/bash
+# One systemd machine without any cloud: a root file system, a network namespace, systemd-nspawn.
+#
+#   machine.sh boot DIRECTORY ROOTFS ADDRESS   boots it with ADDRESS/24 on eth0; returns when systemd answers
+#   machine.sh run DIRECTORY COMMAND...        runs a command in it
+#   machine.sh stop DIRECTORY                  ends it and removes everything, DIRECTORY included
+#
+# DIRECTORY holds all of its state and names it; ROOTFS is only read. Root is needed.
+set -euo pipefail
+
+directory=$(realpath --canonicalize-missing "$2")
+name=bare-$(sha256sum <<<"$directory" | cut -c1-8)
+
+init_pid() {
+    local pid
+    pid=$(<"$directory/init.pid") && [[ -d /proc/$pid ]] && echo "$pid"
+}
+
+inside() {
+    nsenter --target "$(init_pid)" --all env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME=/root TERM=dumb "$@"
+}
+
+# An interface with a carrier but no outside: the other end of the wire lies in the same namespace.
+make_network() {
+    ip netns add "$name"
+    ip -n "$name" link set lo up
+    ip -n "$name" link add eth0 type veth peer name wire
+    ip -n "$name" address add "$1/24" dev eth0
+    ip -n "$name" link set wire up
+    ip -n "$name" link set eth0 up
+    ip -n "$name" route add default dev eth0
+}
+
+boot() {
+    local rootfs=$1 address=$2 nspawn
+    mkdir -p "$directory"/{root,upper,work,containerd,kubelet,etcd}
+    mount -t overlay "$name" -o "lowerdir=$rootfs,upperdir=$directory/upper,workdir=$directory/work" "$directory/root"
+    make_network "$address"
+    # Writable API file systems: the kubelet sets kernel parameters.
+    SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes setsid systemd-nspawn --quiet --directory="$directory/root" --boot \
+        --machine="$name" --register=no --keep-unit --console=pipe --capability=all --link-journal=no \
+        --system-call-filter='@keyring bpf perf_event_open' --bind=/dev/kmsg \
+        --bind="$directory/containerd:/var/lib/containerd" --bind="$directory/kubelet:/var/lib/kubelet" \
+        --bind="$directory/etcd:/var/lib/etcd" --network-namespace-path="/run/netns/$name" \
+        </dev/null >"$directory/console.log" 2>&1 &
+    nspawn=$!
+    echo "$nspawn" >"$directory/nspawn.pid"
+    until pgrep --parent "$nspawn" >"$directory/init.pid" && inside systemctl is-system-running >/dev/null 2>&1 ||
+        [[ $(inside systemctl is-system-running 2>/dev/null) == degraded ]]; do
+        kill -0 "$nspawn" || { tail "$directory/console.log"; return 1; }
+        ((SECONDS < 60)) || { echo "the machine does not answer" >&2; return 1; }
+        sleep 0.1
+    done
+}
+
+# The machine ends with its init; its mounts and its namespace can only go after it.
+stop() {
+    local pid
+    if pid=$(init_pid); then
+        kill -KILL "$pid"
+        tail --pid="$pid" --follow=name /dev/null
+    fi
+    if [[ -f $directory/nspawn.pid ]]; then
+        tail --pid="$(<"$directory/nspawn.pid")" --follow=name /dev/null
+    fi
+    ! mountpoint --quiet "$directory/root" || umount "$directory/root"
+    [[ ! -e /run/netns/$name ]] || ip netns delete "$name"
+    rm -rf --one-file-system "$directory"
+}
+
+case $1 in
+    boot) boot "$3" "$4" ;;
+    run) shift 2 && inside "$@" ;;
+    stop) stop ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+esac

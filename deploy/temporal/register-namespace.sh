@@ -28,6 +28,10 @@ patiently() {
   done
 }
 
+server_answers() {
+  temporal operator cluster health >/dev/null 2>&1
+}
+
 namespace_exists() {
   temporal operator namespace describe --namespace "$namespace" >/dev/null 2>&1
 }
@@ -47,7 +51,7 @@ ensure_attribute() {
     attribute_exists "$1"
 }
 
-patiently "Temporal at $TEMPORAL_ADDRESS" temporal operator cluster health >/dev/null 2>&1
+patiently "Temporal at $TEMPORAL_ADDRESS" server_answers
 patiently "namespace $namespace" ensure_namespace
 for attribute in $SEARCH_ATTRIBUTES; do
   patiently "search attribute $attribute" ensure_attribute "$attribute"

@@ -1,24 +1,30 @@
 """TCP ports that a state directory keeps from one start to the next."""
 
+import hashlib
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+# Below Linux's ephemeral range (32768-60999), so that no outgoing connection sits on a kept port.
+_FIRST, _COUNT = 10000, 10000
 
 
 def kept_ports(state_dir: Path, wanted: Mapping[str, int]) -> dict[str, int]:
-    """A port for each name: the kept one, else the wanted number when it is free, else any free one."""
+    """A port for each name: the kept one, else the wanted number when it is free, else another free one."""
     path = state_dir / "ports.json"
     if path.exists():
         return {name: int(port) for name, port in json.loads(path.read_text(encoding="utf-8")).items()}
-    ports: dict[str, int] = {}
-    for name, number in wanted.items():
-        port = number if _is_free(number) else _any_free()
-        while port in ports.values():
-            port = _any_free()
-        ports[name] = port
+    others = _others(state_dir)
+    ports = {name: number if _is_free(number) else next(others) for name, number in wanted.items()}
     path.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
     return ports
+
+
+def _others(state_dir: Path) -> Iterator[int]:
+    """Free ports, from a place that differs between state directories: two may look at the same time."""
+    offset = int(hashlib.sha256(str(state_dir).encode()).hexdigest(), 16)
+    return (port for step in range(_COUNT) if _is_free(port := _FIRST + (offset + step) % _COUNT))
 
 
 def answers(address: str) -> bool:
@@ -39,9 +45,3 @@ def _is_free(number: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _any_free() -> int:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return int(candidate.getsockname()[1])

@@ -112,7 +112,7 @@ class LocalStack:
     def _start_temporal(self, ports: dict[str, int], address: str) -> bool:
         if self._temporal.pid() is not None:
             return False
-        command = [_temporal_program(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "warn"]
+        command = [temporal_program(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "warn"]
         command += ["--ui-disable-news-fetch"]
         command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["webUi"])]
         command += ["--metrics-port", str(ports["temporalMetrics"])]
@@ -137,8 +137,9 @@ class LocalStack:
         path = self._cloud_dir / "endpoints.json"
         if not path.exists():
             return False
-        endpoints = json.loads(path.read_text(encoding="utf-8"))
-        return all(answers(urlsplit(endpoints[service]).netloc) for service in ("ecs", "ros", "oss"))
+        # The admin port opens last.
+        admin = json.loads(path.read_text(encoding="utf-8"))["admin"]
+        return answers(urlsplit(admin).netloc)
 
     def _start_worker(self, address: str) -> bool:
         if self._worker.pid() is not None:
@@ -170,7 +171,8 @@ def _how(started: bool) -> str:
     return "started" if started else "running"
 
 
-def _temporal_program() -> str:
+def temporal_program() -> str:
+    """Path of the Temporal server and command line tool; PermanentError when it is not installed."""
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if beside.exists() else shutil.which("temporal")
     if found is None:

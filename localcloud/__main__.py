@@ -1,4 +1,4 @@
-"""`python -m localcloud --state DIR [--config FILE]` runs the cloud; `… clean --state DIR` removes its leftovers.
+"""`python -m localcloud --state DIR [--config FILE]` runs the cloud; `… clean --state DIR` clears leftovers.
 
 Exit codes: 0 after an ordered end, 2 with one line on standard error when it cannot start.
 """

@@ -24,7 +24,7 @@ class LocalCloudError(Exception):
 
 @dataclass(frozen=True)
 class Access:
-    """How a client reaches the cloud: URLs by service (`ecs`, `ros`, `oss`, `ossInternal`, `admin`) and keys."""
+    """How a client reaches the cloud: URL by service (`ecs`, `ros`, `oss`, `ossInternal`, `admin`), keys."""
 
     endpoints: dict[str, str]
     account_id: str

@@ -1,0 +1,1 @@
+"""The object storage service: buckets and objects as files on disk."""

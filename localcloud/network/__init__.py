@@ -1,0 +1,1 @@
+"""Networks: VPCs that are network namespaces, elastic addresses on loopback, load balancers by haproxy."""

@@ -227,11 +227,7 @@ class Network(Document):
     domain: Annotated[str, AfterValidator(_dns_name)] = Field(
         description="DNS domain of the cluster, e.g. `cluster.domain`."
     )
-    net_mask: _Place = r"[a-z]{2}(-[a-z0-9]+)+"
-_Region = Annotated[str, _matching(_Place, "is not a region id", "write one such as cn-hangzhou")]
-_Zone = Annotated[str, _matching(_Place, "is not a zone id", "write one such as cn-hangzhou-k")]
-
-_Whole = Field(alias="netMask", description="Prefix length of one node's pod range, e.g. 25.")
+    net_mask: _Whole = Field(alias="netMask", description="Prefix length of one node's pod range, e.g. 25.")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -40,13 +40,17 @@ class HttpServer:
         await self._runner.cleanup()
 
 
-def bind_loopback(port: int) -> socket.socket:
-    """A listening-ready TCP socket on 127.0.0.1; port 0 picks a free one. Raises OSError when taken."""
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def bind_loopback(port: int, *, take_over: bool) -> socket.socket:
+    """A TCP socket bound to 127.0.0.1, not listening yet. Raises OSError when the port is taken.
+
+    With `take_over`, connections that an earlier process left waiting on the port do not hinder; but then
+    another program's socket that is bound and does not listen yet is not noticed.
+    """
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(take_over))
     try:
-        listening.bind(("127.0.0.1", port))
+        bound.bind(("127.0.0.1", port))
     except OSError:
-        listening.close()
+        bound.close()
         raise
-    return listening
+    return bound

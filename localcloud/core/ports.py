@@ -60,7 +60,7 @@ def _kept_ports(path: Path) -> dict[str, int]:
 
 def _bind(service: str, port: int) -> socket.socket:
     try:
-        return bind_loopback(port)
+        return bind_loopback(port, take_over=True)
     except OSError as error:
         raise PortTakenError(
             f"port {port} of {service} is taken by another program: stop it, or set ports.{service}"
@@ -71,7 +71,7 @@ def _bind_free(seed: str) -> socket.socket:
     offset = int(seed, 16)
     for step in range(len(_FREE_PORTS)):
         try:
-            return bind_loopback(_FREE_PORTS[(offset + step) % len(_FREE_PORTS)])
+            return bind_loopback(_FREE_PORTS[(offset + step) % len(_FREE_PORTS)], take_over=False)
         except OSError:
             continue
     raise PortTakenError(f"no free port between {_FREE_PORTS.start} and {_FREE_PORTS.stop - 1}")

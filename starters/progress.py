@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rich.console import Group
 from rich.table import Table
@@ -128,5 +128,5 @@ def _clock(moment: datetime | None) -> str:
 
 
 def _local(moment: datetime) -> datetime:
-    """The time as the person's own clock shows it; without a zone it is UTC."""
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone()
+    """The time as the person's own clock shows it."""
+    return moment.astimezone()

@@ -90,7 +90,7 @@ def test_search_attributes_are_those_of_the_code(services: dict[str, Any]) -> No
 def test_stop_leaves_time_for_the_graceful_shutdown(services: dict[str, Any]) -> None:
     grace = re.fullmatch(r"(\d+)s", services["worker"]["stop_grace_period"])
     assert grace is not None
-    assert int(grace[1]) > worker.GRACEFUL_SHUTDOWN.total_seconds()
+    assert int(grace[1]) > worker.GRACE.total_seconds()
 
 
 def test_dockerfile_installs_by_hash_and_runs_as_nobody_special() -> None:

@@ -1,0 +1,109 @@
+"""Requests to a cluster's workflow, and its answers in wdrip's own words.
+
+The workflow is addressed by names, not by its class: importing that would load every cloud SDK.
+"""
+
+import uuid
+from datetime import timedelta
+
+from pydantic import BaseModel
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from starters.temporal import no_such_cluster, no_worker
+from wdrip import failures, names
+from wdrip.errors import InvalidInput, PermanentError, WdripError
+from wdrip.models.cluster import Accepted, ClusterRecord, CreateRequest, DeleteRequest, Progress
+from workflows.state import ClusterState
+
+WORKFLOW = "Cluster"
+CREATE = "create"
+DELETE = "delete"
+PROGRESS = "progress"
+
+# The worker's check against the cloud has three minutes (workflows.plans.VALIDATE) and tries to use them.
+_ACCEPT = timedelta(minutes=4)
+_QUERY = timedelta(seconds=10)
+
+
+async def request_create(client: Client, request: CreateRequest) -> Accepted:
+    """Ask for the create of a cluster; returns when the worker has accepted it.
+
+    Raises InvalidInput when it is refused, PermanentError when nobody answers.
+    """
+    state = ClusterState(cluster=request.config.clusterid)
+    return await _update_with_start(client, CREATE, request, state)
+
+
+async def request_delete(
+    client: Client, name: str, request: DeleteRequest, record: ClusterRecord | None
+) -> Accepted:
+    """Ask for the delete of a cluster; with its index entry it need not have a running workflow.
+
+    Raises InvalidInput when there is no such cluster or it is still being created.
+    """
+    if record is not None:
+        return await _update_with_start(client, DELETE, request, ClusterState(cluster=name, record=record))
+    try:
+        return await _handle(client, name).execute_update(
+            DELETE, request, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
+        )
+    except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
+        raise _in_words(error, client, name) from error
+
+
+async def query_progress(client: Client, name: str) -> Progress:
+    """Where the cluster's operation stands. Raises RPCError when Temporal or the worker does not answer."""
+    return await _handle(client, name).query(PROGRESS, result_type=Progress, rpc_timeout=_QUERY)
+
+
+async def _update_with_start(
+    client: Client, update: str, request: BaseModel, state: ClusterState
+) -> Accepted:
+    start: WithStartWorkflowOperation[object, str] = WithStartWorkflowOperation(
+        WORKFLOW,
+        state,
+        id=names.cluster_workflow_id(state.cluster),
+        task_queue=names.TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Kubernetes cluster {state.cluster}",
+    )
+    try:
+        return await client.execute_update_with_start_workflow(
+            update,
+            request,
+            start_workflow_operation=start,
+            id=uuid.uuid4().hex,
+            result_type=Accepted,
+            rpc_timeout=_ACCEPT,
+        )
+    except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
+        raise _in_words(error, client, state.cluster) from error
+
+
+def _handle(client: Client, name: str) -> WorkflowHandle[object, str]:
+    return client.get_workflow_handle(names.cluster_workflow_id(name))
+
+
+def _in_words(error: Exception, client: Client, name: str) -> WdripError:
+    if isinstance(error, WorkflowUpdateRPCTimeoutOrCancelledError):
+        return PermanentError(f"no answer within {_ACCEPT.total_seconds():.0f} s; {no_worker(client)}")
+    if isinstance(error, RPCError):
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return no_such_cluster(name)
+        return PermanentError(f"the Temporal server refused: {error.message}")
+    cause = error.__cause__
+    if isinstance(cause, ApplicationError):
+        if cause.type == failures.INVALID_INPUT and len(cause.details) == 3:
+            field, problem, remedy = (str(each) for each in cause.details)
+            return InvalidInput(field, problem, remedy)
+        return PermanentError(cause.message)
+    return PermanentError(str(cause or error))

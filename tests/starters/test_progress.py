@@ -1,0 +1,94 @@
+"""How progress is shown: rows, counts, times, what is waited for."""
+
+import io
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from starters.progress import Row, changed_lines, line, step_rows, summary, table
+from wdrip.models.cluster import Phase, Progress, Step, StepStatus
+
+_BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def _at(seconds: float) -> datetime:
+    return _BEGIN + timedelta(seconds=seconds)
+
+
+def _progress() -> Progress:
+    return Progress(
+        phase=Phase.CREATING,
+        waiting_for="etcd to be healthy",
+        waiting_since=_at(40),
+        waiting_until=_at(640),
+        then="the create fails",
+        steps=[
+            Step(
+                name="stack", title="Create network", status=StepStatus.DONE, started=_at(0), finished=_at(30)
+            ),
+            Step(name="etcd", title="Start etcd with TLS", status=StepStatus.RUNNING, started=_at(40)),
+            Step(name="ready", title="See the node Ready"),
+        ],
+    )
+
+
+def test_line_has_the_guides_form() -> None:
+    rows = step_rows(_progress())
+    kind, _, rest = line(rows[0], rows, _at(60)).partition("】")
+    assert kind == "✓ 【WDRIP::STEP                 "
+    assert rest == "(Create network) [Done, 1/3] 2026-01-02T03:04:05 2026-01-02T03:04:35 30s"
+    assert line(rows[1], rows, _at(60)).endswith("[Running, 1/3] 2026-01-02T03:04:45 20s")
+
+
+def test_failed_row_tells_why() -> None:
+    row = Row("WDRIP::STEP", "etcd", "Failed", "failed", _at(0), _at(1), "disk full")
+    assert line(row, [row], _at(2)).endswith("1s disk full")
+
+
+def test_summary_answers_what_is_waited_for() -> None:
+    progress = _progress()
+    assert summary(progress, step_rows(progress), _at(60)) == (
+        "create: Creating, 60s; waits for etcd to be healthy since 03:04:45, until 03:14:45 at most, "
+        "then the create fails"
+    )
+
+
+def test_only_changes_are_printed_and_nothing_pending() -> None:
+    before = step_rows(_progress())
+    progress = _progress()
+    progress.steps[1].status = StepStatus.DONE
+    progress.steps[1].finished = _at(50)
+    after = step_rows(progress)
+
+    assert [each.split("】")[1].split(" [")[0] for each in changed_lines([], before, _at(60))] == [
+        "(Create network)",
+        "(Start etcd with TLS)",
+    ]
+    (changed,) = changed_lines(before, after, _at(60))
+    assert "(Start etcd with TLS) [Done, 2/3]" in changed
+
+
+def test_table_shows_every_row_and_the_count() -> None:
+    progress = _progress()
+    output = io.StringIO()
+    Console(file=output, width=160).print(table(progress, step_rows(progress), _at(60)))
+    text = output.getvalue()
+    assert "STATUS [1/3]" in text
+    for step in progress.steps:
+        assert step.title in text
+    assert "waits for etcd to be healthy" in text
+
+
+def test_times_are_the_persons_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    row = Row("ALIYUN::ECS::VPC", "vpc", "CREATE_COMPLETE", "done", _at(0), _at(3))
+    assert "2026-01-02T11:04:05 2026-01-02T11:04:08 3s" in line(row, [row], _at(9))

@@ -29,7 +29,58 @@ make_network() {
     ip -n "$name" address add "$1/24" dev eth0
     ip -n "$name" link set wire up
     ip -n "$name" link set eth0 up
-    ip -n "$name" route add default dev eth0
+}
+
+# own_groups: the control group of the caller and below it the machine's, one line a hierarchy.
+own_groups() {
+    local controllers path point
+    while IFS=: read -r _ controllers path; do
+        point=/sys/fs/cgroup/${controllers#name=}
+        if [[ -z $controllers ]]; then
+            point=/sys/fs/cgroup
+            [[ ! -d $point/unified ]] || point=$point/unified
+        fi
+        path=${path%/}
+        [[ ! -d $point$path ]] || echo "$point$path $point$path/$name"
+    done </proc/self/cgroup
+}
+
+# The machine's control groups begin where nspawn is started. Two machines in the same groups would take each
+# other's containers for orphans.
+enter_own_groups() {
+    local parent group file
+    own_groups >"$directory/groups"
+    while read -r parent group; do
+        mkdir -p "$group"
+        for file in cpuset.cpus cpuset.mems; do
+            # Version 1 refuses processes in a group without processors and memory nodes.
+            [[ ! -f $group/$file || ! -f $parent/cgroup.clone_children ]] || cat "$parent/$file" >"$group/$file"
+        done
+        echo "$BASHPID" >"$group/cgroup.procs"
+    done <"$directory/groups"
+}
+
+leave_groups() {
+    local group
+    [[ -f $directory/groups ]] || return 0
+    while read -r _ group; do
+        # Groups whose processes just ended can be busy for a moment.
+        until [[ ! -d $group ]] || find "$group" -depth -type d -exec rmdir {} + 2>/dev/null; do
+            ((SECONDS < 20)) || { echo "left behind: $group" >&2; return 1; }
+            sleep 0.1
+        done
+    done <"$directory/groups"
+}
+
+start_nspawn() {
+    enter_own_groups
+    # Writable API file systems: the kubelet sets kernel parameters.
+    export SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes
+    exec setsid systemd-nspawn --quiet --directory="$directory/root" --boot \
+        --machine="$name" --register=no --keep-unit --console=pipe --capability=all --link-journal=no \
+        --system-call-filter='@keyring bpf perf_event_open' --bind=/dev/kmsg \
+        --bind="$directory/containerd:/var/lib/containerd" --bind="$directory/kubelet:/var/lib/kubelet" \
+        --bind="$directory/etcd:/var/lib/etcd" --network-namespace-path="/run/netns/$name"
 }
 
 boot() {
@@ -37,13 +88,7 @@ boot() {
     mkdir -p "$directory"/{root,upper,work,containerd,kubelet,etcd}
     mount -t overlay "$name" -o "lowerdir=$rootfs,upperdir=$directory/upper,workdir=$directory/work" "$directory/root"
     make_network "$address"
-    # Writable API file systems: the kubelet sets kernel parameters.
-    SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes setsid systemd-nspawn --quiet --directory="$directory/root" --boot \
-        --machine="$name" --register=no --keep-unit --console=pipe --capability=all --link-journal=no \
-        --system-call-filter='@keyring bpf perf_event_open' --bind=/dev/kmsg \
-        --bind="$directory/containerd:/var/lib/containerd" --bind="$directory/kubelet:/var/lib/kubelet" \
-        --bind="$directory/etcd:/var/lib/etcd" --network-namespace-path="/run/netns/$name" \
-        </dev/null >"$directory/console.log" 2>&1 &
+    start_nspawn </dev/null >"$directory/console.log" 2>&1 &
     nspawn=$!
     echo "$nspawn" >"$directory/nspawn.pid"
     until pgrep --parent "$nspawn" >"$directory/init.pid" && inside systemctl is-system-running >/dev/null 2>&1 ||
@@ -64,6 +109,7 @@ stop() {
     if [[ -f $directory/nspawn.pid ]]; then
         tail --pid="$(<"$directory/nspawn.pid")" --follow=name /dev/null
     fi
+    leave_groups
     ! mountpoint --quiet "$directory/root" || umount "$directory/root"
     [[ ! -e /run/netns/$name ]] || ip netns delete "$name"
     rm -rf --one-file-system "$directory"

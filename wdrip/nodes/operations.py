@@ -8,6 +8,7 @@ same command again.
 
 import base64
 import hashlib
+import ipaddress
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -228,9 +229,18 @@ def join_worker(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     return _join("join-worker", kubeadm_yaml, node_name)
 
 
-def configure_pod_network(node_name: str, pod_cidr: str) -> NodeOperation:
-    """Write the bridge CNI configuration from the Node's own podCIDR; `pod_cidr` is the cluster's range."""
-    return _operation("configure-pod-network", {"NODE_NAME": node_name, "POD_CIDR": pod_cidr})
+def configure_pod_network(node_name: str, pod_cidr: str, node_mask: int | None = None) -> NodeOperation:
+    """Write the bridge CNI configuration from the Node's own podCIDR.
+
+    pod_cidr: the cluster's range. node_mask: prefix length of one node's range; given for the first node,
+    which then need not wait for the controller manager: while it is the only node it takes the first range.
+    """
+    first = ""
+    if node_mask is not None:
+        first = str(next(ipaddress.ip_network(pod_cidr).subnets(new_prefix=node_mask)))
+    return _operation(
+        "configure-pod-network", {"NODE_NAME": node_name, "POD_CIDR": pod_cidr, "FIRST_RANGE": first}
+    )
 
 
 def wait_node_ready(node_name: str, deadline_seconds: int) -> NodeOperation:

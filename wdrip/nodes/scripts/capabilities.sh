@@ -8,17 +8,18 @@ may_lower_oom_score() {
     (((16#$effective >> 24) & 1))
 }
 
-# systemd can keep containers' groups only where it holds the memory controller itself: version 2 with
-# delegation, or version 1 with the controller's tree writable when systemd started.
-systemd_manages_memory() {
-    local seen
-    # shellcheck disable=SC2016  # $$ is the scope's own shell
-    seen=$(systemd-run --quiet --scope --unit="wdrip-probe-$$" --property=MemoryAccounting=yes \
-        /bin/sh -c 'cat /proc/$$/cgroup' 2>/dev/null) || return 1
-    grep -Eq "^(0::|[0-9]+:([^:]*,)?memory[^:]*:).*wdrip-probe-$$\.scope" <<<"$seen" || return 1
-    # Version 2 shows the scope even where it may not hand out controllers.
-    [[ $(stat --file-system --format=%T /sys/fs/cgroup) != cgroup2fs ]] ||
-        grep -qw memory /sys/fs/cgroup/cgroup.subtree_control
+# Whether systemd may keep the containers' control groups, so that pods have theirs by quality of service.
+# A machine that is itself a container under version 1 sees the host's trees: its neighbours' groups may lie in
+# the same ones, and a kubelet that tidies up by quality of service would end their containers as orphans.
+# Version 2 gives a container its own root; there a scope must also get its controllers.
+systemd_keeps_groups() {
+    if [[ $(stat --file-system --format=%T /sys/fs/cgroup) != cgroup2fs ]]; then
+        ! systemd-detect-virt --quiet --container
+        return
+    fi
+    # shellcheck disable=SC2016  # the scope's shell expands it
+    systemd-run --quiet --scope --property=MemoryAccounting=yes --property=CPUAccounting=yes \
+        /bin/sh -c 'grep -qw memory "/sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/cgroup.controllers"' 2>/dev/null
 }
 
 # overlayfs cannot lie on overlayfs: then layers are copied.

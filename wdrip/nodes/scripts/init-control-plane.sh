@@ -32,7 +32,7 @@ command -v crictl >/dev/null || {
 }
 
 say "initialising the control plane with kubeadm"
-kubeadm init --config "$KUBEADM_CONFIG" --ignore-preflight-errors "$(tolerated)" --skip-phases "$(joined "${skipped[@]}")" 2>&1 | without_token || {
+kubeadm init --config "$KUBEADM_CONFIG" --ignore-preflight-errors "$(tolerated)" --skip-phases "$(joined "${skipped[@]}")" 2>&1 | for_the_log || {
     tail_unit kubelet 40
     fail 1 "kubeadm init failed; the reason stands above"
 }

@@ -117,7 +117,7 @@ write_units() {
 start_containerd() {
     local driver=cgroupfs changed
     /usr/local/lib/wdrip/prepare-host
-    systemd_manages_memory && driver=systemd
+    systemd_keeps_groups && driver=systemd
     say "control groups: $(stat --file-system --format=%T /sys/fs/cgroup), driver $driver"
     write_kubelet_flags "$driver"
     changed=$(write_containerd_config "$driver")
@@ -147,4 +147,4 @@ start_containerd
 import_images
 # The images live in containerd now.
 rm -rf "$files/images" "$archive"
-say "installed: $(kubelet --version), $(containerd --version | cut -d' ' -f1-3), etcd $(etcd --version | head -1)"
+say "installed: $(kubelet --version), containerd $(containerd --version | cut -d' ' -f3), etcd $(etcd --version | sed -n 's/^etcd Version: //p')"

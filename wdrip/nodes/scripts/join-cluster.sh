@@ -12,7 +12,7 @@ command -v crictl >/dev/null || {
     say "note: no crictl on this machine; kubeadm's preflight checks are left out"
 }
 say "joining the cluster with kubeadm"
-kubeadm join --config "$KUBEADM_CONFIG" --ignore-preflight-errors "$(tolerated)" --skip-phases "$skip_phases" 2>&1 | without_token || {
+kubeadm join --config "$KUBEADM_CONFIG" --ignore-preflight-errors "$(tolerated)" --skip-phases "$skip_phases" 2>&1 | for_the_log || {
     tail_unit kubelet 40
     fail 1 "kubeadm join failed; the reason stands above"
 }

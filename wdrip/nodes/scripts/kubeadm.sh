@@ -29,9 +29,9 @@ joined() {
     echo "$*"
 }
 
-# kubeadm prints the token in its advice; a log is no place for it.
-without_token() {
-    sed -E 's/[a-z0-9]{6}\.[a-z0-9]{16}/[token]/g'
+# kubeadm names the token, which a log is no place for, and closes with advice for a person at the machine.
+for_the_log() {
+    sed -E -e '/^To start using your cluster/,$d' -e 's/[a-z0-9]{6}\.[a-z0-9]{16}/[token]/g'
 }
 
 require_token() {

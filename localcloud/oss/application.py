@@ -124,7 +124,7 @@ def _refusal(error: OssError, http: web.Request, request_id: str) -> web.Respons
     body = error.xml(request_id, http.headers.get("Host", ""))
     if error.status in _NO_BODY:
         return web.Response(status=error.status)
-    headers = {"x-oss-ec": error.ec} if error.ec else {}
+    headers = {**error.headers, **({"x-oss-ec": error.ec} if error.ec else {})}
     if http.method == "HEAD":
         # A HEAD answer has no body: the same document travels in this header.
         headers["x-oss-err"] = base64.b64encode(body).decode()

@@ -7,10 +7,20 @@ from xml.etree import ElementTree as ET
 
 
 class OssError(Exception):
-    """An error answer of OSS. `ec` is the documented error cause, empty where none is known."""
+    """An error answer of OSS. `ec` is the documented error cause, empty where none is known.
+
+    details: elements of the body beside the usual ones. headers: of the answer.
+    """
 
     def __init__(
-        self, status: int, code: str, message: str, *, ec: str = "", details: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        ec: str = "",
+        details: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
@@ -18,6 +28,7 @@ class OssError(Exception):
         self.message = message
         self.ec = ec
         self.details = dict(details or {})
+        self.headers = dict(headers or {})
 
     def xml(self, request_id: str, host_id: str) -> bytes:
         """The body of the answer."""

@@ -248,7 +248,7 @@ def _check_position(existing: StoredObject | None, position: int) -> None:
             "PositionNotEqualToLength",
             "Position is not equal to file length.",
             ec="0026-00000016",
-            details={"x-oss-next-append-position": str(length)},
+            headers={"x-oss-next-append-position": str(length)},
         )
 
 

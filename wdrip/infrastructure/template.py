@@ -42,12 +42,12 @@ def stack_template(config: ClusterConfig) -> dict[str, Any]:
                 "Description": "Name of the cluster; part of every resource's name",
             },
             "MasterInstanceIds": {
-                "Type": "Json",
-                "Default": [],
-                "Description": "Instance ids of the masters behind the API server's load balancer",
+                "Type": "String",
+                "Default": "",
+                "Description": "Instance ids of the masters behind the API server's load balancer, by commas",
             },
         },
-        "Conditions": {"HasMasters": {"Fn::Not": {"Fn::Equals": [{"Ref": "MasterInstanceIds"}, []]}}},
+        "Conditions": {"HasMasters": {"Fn::Not": {"Fn::Equals": [_ref("MasterInstanceIds"), ""]}}},
         "Resources": {
             **_network(config),
             **_way_out(config),
@@ -58,13 +58,14 @@ def stack_template(config: ClusterConfig) -> dict[str, Any]:
     }
 
 
-def stack_parameters(cluster: str, master_ids: Iterable[str] = ()) -> dict[str, Any]:
+def stack_parameters(cluster: str, master_ids: Iterable[str] = ()) -> dict[str, str]:
     """Parameter values of the stack of `cluster` when exactly `master_ids` stand behind the load balancer."""
-    return {"ClusterName": cluster, "MasterInstanceIds": sorted(master_ids)}
+    return {"ClusterName": cluster, "MasterInstanceIds": ",".join(sorted(master_ids))}
 
 
 def outputs_of(stack_id: str, outputs: Mapping[str, Any]) -> InfrastructureOutputs:
-    """The finished stack's outputs (`OutputKey` to `OutputValue`) as a model. Raises KeyError when one lacks."""
+    """The finished stack's outputs (`OutputKey` to `OutputValue`) as a model. Raises KeyError when one is
+    missing."""
     return InfrastructureOutputs(
         stack_id=stack_id,
         vpc_id=outputs["VpcId"],
@@ -230,7 +231,7 @@ def _load_balancer(config: ClusterConfig) -> dict[str, Any]:
             "SLB::BackendServerAttachment",
             {
                 "LoadBalancerId": _ref("ApiLoadBalancer"),
-                "BackendServerList": _ref("MasterInstanceIds"),
+                "BackendServerList": {"Fn::Split": [",", _ref("MasterInstanceIds")]},
                 "BackendServerWeightList": [100],
             },
             Condition="HasMasters",

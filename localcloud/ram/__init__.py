@@ -1,0 +1,1 @@
+"""Resource Access Management: roles, policies and their attachments; kept, not enforced."""

@@ -1,0 +1,1 @@
+"""Resource Orchestration Service: templates, stacks, and the resources that they make elsewhere."""

@@ -1,0 +1,1 @@
+"""What carries a stack from one state to the next, resumable after a kill at any point."""

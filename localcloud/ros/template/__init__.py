@@ -1,0 +1,1 @@
+"""The template language: its sections, parameters, functions, references and order of dependencies."""

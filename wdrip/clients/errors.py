@@ -60,6 +60,10 @@ class AlreadyExistsError(PermanentError):
     """A thing of that name is there already."""
 
 
+class ForbiddenError(PermanentError):
+    """The access key's user may not do this."""
+
+
 class OutOfStockError(PermanentError):
     """The zone does not sell this instance or disk type now; another zone or type may do."""
 
@@ -104,12 +108,14 @@ def of_code(  # noqa: PLR0911 - one return a kind of answer
         return QuotaExceededError(f"{text}; ask for more quota or free some")
     if code in ("StackExists", "AlreadyExists", "BucketAlreadyExists", "FileAlreadyExists"):
         return AlreadyExistsError(text)
+    if code == "NotSupported":
+        return NothingToChangeError(text)
     if _BUSY.search(code) or status >= 500 or status <= 0:
         return TemporaryError(text)
     if _ABSENT.search(code) or status == 404:
         return NotFoundError(text)
     if _FORBIDDEN.search(code) or status == 403:
-        return PermanentError(f"{text}; grant the access key's user the permission for it")
+        return ForbiddenError(f"{text}; grant the access key's user the permission for it")
     return PermanentError(text)
 
 

@@ -2,13 +2,13 @@
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wdrip.clients.errors import AlreadyExists, NotFound, translated
+from wdrip.clients.errors import AlreadyExistsError, NotFoundError, translated
 from wdrip.security import pki
 from wdrip.security.bundle import SecretsBundle
 
@@ -76,20 +76,22 @@ class ClusterApi:
         try:
             with translated(f"read node {name}"):
                 return _node_state(CoreV1Api(self._api).read_node(name, _request_timeout=REQUEST_SECONDS))
-        except NotFound:
+        except NotFoundError:
             return None
 
-    def apply_definition(self, definition: Mapping[str, Any]) -> None:
+    def apply_definition(self, definition: dict[str, Any]) -> None:
         """Create a CustomResourceDefinition, or bring the one that is there to this state."""
         from kubernetes.client import ApiextensionsV1Api
 
-        api, name = ApiextensionsV1Api(self._api), definition["metadata"]["name"]
+        # The client's methods also take the plain mapping; their annotations know only their own classes.
+        api: Any = ApiextensionsV1Api(self._api)
+        name = definition["metadata"]["name"]
         try:
             with translated(f"create definition {name}"):
                 api.create_custom_resource_definition(
                     definition, field_manager=FIELD_MANAGER, _request_timeout=REQUEST_SECONDS
                 )
-        except AlreadyExists:
+        except AlreadyExistsError:
             with translated(f"update definition {name}"):
                 api.patch_custom_resource_definition(
                     name, definition, field_manager=FIELD_MANAGER, _request_timeout=REQUEST_SECONDS
@@ -106,7 +108,7 @@ class ClusterApi:
         conditions = (found.status.conditions if found.status else None) or []
         return any(each.type == "Established" and each.status == "True" for each in conditions)
 
-    def create_if_missing(self, plural: str, manifest: Mapping[str, Any]) -> None:
+    def create_if_missing(self, plural: str, manifest: dict[str, Any]) -> None:
         """Create a cluster-scoped object; one that is there already is the person's and is left as it is."""
         from kubernetes.client import CustomObjectsApi
 
@@ -121,7 +123,7 @@ class ClusterApi:
                     field_manager=FIELD_MANAGER,
                     _request_timeout=REQUEST_SECONDS,
                 )
-        except AlreadyExists:
+        except AlreadyExistsError:
             return
 
 

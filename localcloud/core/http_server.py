@@ -6,8 +6,8 @@ import socket
 
 from aiohttp import web
 
-# 32 KB of user data travel in the query: about 46.5 KB of request line.
-_MAX_LINE = 131072
+# 32 KB of user data travel in the query as base64, of which every character may be percent-encoded: 131 KB.
+_MAX_LINE = 262144
 # A pause longer than this without a request closes a kept-alive connection.
 _KEEPALIVE_SECONDS = 75.0
 
@@ -53,4 +53,6 @@ def bind_loopback(port: int, *, take_over: bool) -> socket.socket:
     except OSError:
         bound.close()
         raise
+    # Inherited by the connections that will wait on the port when this process is gone.
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     return bound

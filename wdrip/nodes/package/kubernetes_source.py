@@ -159,7 +159,9 @@ def _wait(process: "subprocess.Popen[bytes]", report: Report) -> int:
     def tell() -> None:
         while not finished.wait(_HEARTBEAT):
             minutes = (time.monotonic() - started) / 60
-            report(f"compiling Kubernetes: {minutes:.1f} of about {estimate} minutes")
+            report(
+                f"compiling Kubernetes for {minutes:.1f} minutes (about {estimate} when nothing else runs)"
+            )
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

@@ -164,9 +164,8 @@ class EcsClient:
     ) -> str:
         """Start one machine, billed by use, without public address or password; its id.
 
-        The same `client_token` gives the same machine. Its metadata service answers only requests with a
-        session token, so that a confused program does not hand out the role's credentials. Raises
-        OutOfStockError, QuotaExceededError, NotFoundError (image, vSwitch, role, …), TemporaryError.
+        The same `client_token` gives the same machine. Raises OutOfStockError, QuotaExceededError,
+        NotFoundError (image, vSwitch, role, …), TemporaryError.
         """
         models = self._models
         request = models.RunInstancesRequest(
@@ -183,7 +182,8 @@ class EcsClient:
             system_disk=models.RunInstancesRequestSystemDisk(category=disk_type, size=str(disk_gigabytes)),
             ram_role_name=role_name or None,
             http_endpoint="enabled",
-            http_tokens="required",
+            # Images as old as CentOS 7.9 have agents that know only the older metadata protocol.
+            http_tokens="optional",
             tag=[models.RunInstancesRequestTag(key=key, value=value) for key, value in tags.items()],
             client_token=client_token,
             user_data=base64.b64encode(user_data.encode()).decode() if user_data else None,

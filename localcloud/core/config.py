@@ -155,7 +155,7 @@ def load_config(path: Path | None) -> Config:
         return Config()
     try:
         loaded: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Config.model_validate(loaded or {})
+        return Config.model_validate({} if loaded is None else loaded)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wdrip.models.cluster_config import ClusterConfig
-from wdrip.models.provider_config import WdripConfig
+from wdrip.models.provider_config import ConfigFile
 
 Schema = dict[str, Any]
 
@@ -24,6 +24,7 @@ as JSON Schema.
 | `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE` | Temporal server, instead of the file's |
 | `WDRIP_CACHE` | where machine images and packages are kept, instead of `~/.cache/wdrip` |
 | `WDRIP_DEBUG` | `1` shows tracebacks |
+| `WDRIP_METRICS_ADDRESS` | `host:port` on which the worker serves metrics for Prometheus; none by default |
 """
 _CONFIG = """
 ## `~/.wdrip/config`: access to the clouds
@@ -37,9 +38,9 @@ _CLUSTER = """
 def reference() -> str:
     """The whole document."""
     parts = [_HEAD]
-    for heading, model in ((_CONFIG, WdripConfig), (_CLUSTER, ClusterConfig)):
+    for heading, model in ((_CONFIG, ConfigFile), (_CLUSTER, ClusterConfig)):
         schema = model.model_json_schema(by_alias=True)
-        parts += [heading, "| key | type | default | meaning |\n| --- | --- | --- | --- |\n"]
+        parts += [heading, "\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n"]
         parts += [f"| {' | '.join(row)} |\n" for row in _rows(schema, schema.get("$defs", {}), "")]
     return "".join(parts)
 

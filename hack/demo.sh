@@ -29,7 +29,7 @@ export CLUSTER_NAME=kubernetes-id-001 \
   INSTANCE_TYPE=ecs.c6.xlarge
 TOKEN=$(wdrip token new)
 export TOKEN
-mkdir -p "$demo/bin"
+mkdir -p "$demo"
 (
   umask 077
   cat >"$demo/config.yaml" <<GUIDE
@@ -68,6 +68,7 @@ GUIDE
 )
 
 step wdrip build --upload
+tar --extract --gzip --file "$(wdrip build)" --directory "$demo" bin/kubectl
 if wdrip get --name "$CLUSTER_NAME" >/dev/null 2>&1; then
   echo "cluster $CLUSTER_NAME exists already"
 else
@@ -76,7 +77,6 @@ fi
 step wdrip watch --name "$CLUSTER_NAME"
 step wdrip get
 step wdrip get -r kubeconfig -n "$CLUSTER_NAME" -w "$demo/kubeconfig"
-wdrip build --extract kubectl "$demo/bin/kubectl"
 step "$demo/bin/kubectl" --kubeconfig "$demo/kubeconfig" get nodes
 
 cat <<NEXT

@@ -53,16 +53,18 @@ async def request_delete(
     if record is not None:
         return await _update_with_start(client, DELETE, request, ClusterState(cluster=name, record=record))
     try:
-        return await _handle(client, name).execute_update(
+        accepted: Accepted = await _handle(client, name).execute_update(
             DELETE, request, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
         )
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
         raise _in_words(error, client, name) from error
+    return accepted
 
 
 async def query_progress(client: Client, name: str) -> Progress:
     """Where the cluster's operation stands. Raises RPCError when Temporal or the worker does not answer."""
-    return await _handle(client, name).query(PROGRESS, result_type=Progress, rpc_timeout=_QUERY)
+    progress: Progress = await _handle(client, name).query(PROGRESS, result_type=Progress, rpc_timeout=_QUERY)
+    return progress
 
 
 async def _update_with_start(
@@ -77,7 +79,7 @@ async def _update_with_start(
         static_summary=f"Kubernetes cluster {state.cluster}",
     )
     try:
-        return await client.execute_update_with_start_workflow(
+        accepted: Accepted = await client.execute_update_with_start_workflow(
             update,
             request,
             start_workflow_operation=start,
@@ -87,6 +89,7 @@ async def _update_with_start(
         )
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
         raise _in_words(error, client, state.cluster) from error
+    return accepted
 
 
 def _handle(client: Client, name: str) -> WorkflowHandle[object, str]:

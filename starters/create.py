@@ -33,7 +33,7 @@ def command(config_file: Path, wait: bool, keep_on_failure: bool) -> int:
     config = load_config()
     provider = config.provider()
     cluster = ClusterConfig.from_yaml(_text(config_file))
-    log(f"use command line config as bootconfig: [{config_file}] with provider[{provider.name}]")
+    log(f"use command line config as bootconfig: [{config_file}] with provider[{provider.key}]")
     return asyncio.run(_create(config, provider, cluster, keep_on_failure, wait))
 
 
@@ -43,7 +43,7 @@ async def _create(
     from starters.cluster_workflow import request_create
     from starters.follow import follow
     from starters.log import log
-    from starters.stack_resources import resources_of
+    from starters.stack_resources import StackResources
     from starters.temporal import connect, require_worker
     from wdrip.models.cluster import CreateRequest
 
@@ -68,7 +68,7 @@ async def _create(
     log(f"watch cluster create progress with command:  [ wdrip watch --name {cluster.clusterid} ]")
     if not wait:
         return DONE
-    return await follow(client, cluster.clusterid, resources_of(provider, cluster.clusterid))
+    return await follow(client, cluster.clusterid, StackResources(provider))
 
 
 class _SealedToken:
@@ -89,8 +89,8 @@ class _SealedToken:
         bucket = open_bucket(self._provider)
         bucket.ensure()
         if self.reference and self._token:
-            key = load_key(self._provider)
-            bucket.put(self.reference, seal(self._token.encode(), key))
+            sealed = seal(self._token.encode(), load_key(self._provider), self.reference)
+            bucket.put(self.reference, sealed)
 
     def take_back(self) -> None:
         """Remove the sealed token again: the request that would have used it was not accepted."""

@@ -36,7 +36,7 @@ async def _delete(name: str, force: bool, wait: bool) -> int:
     from starters.follow import follow
     from starters.log import log
     from starters.session import find_record, load_config, open_bucket
-    from starters.stack_resources import resources_of
+    from starters.stack_resources import StackResources
     from starters.temporal import connect, require_worker
     from wdrip.models.cluster import DeleteRequest
 
@@ -50,7 +50,7 @@ async def _delete(name: str, force: bool, wait: bool) -> int:
     for note in accepted.notes:
         log(f"note: {note}")
     log(f"watch cluster delete progress with command:  [ wdrip watch --name {name} ]")
-    return await follow(client, name, resources_of(provider, name)) if wait else DONE
+    return await follow(client, name, StackResources(provider)) if wait else DONE
 
 
 def main(argv: Sequence[str] | None = None) -> int:

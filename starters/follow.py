@@ -33,8 +33,8 @@ _SILENT = (
 _STILL_OPEN = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 _SETTLED = {("create", Phase.RUNNING), ("delete", Phase.DELETED)}
 
-Resources = Callable[[], Sequence[Row]]
-"""Asks the cloud for the rows of a cluster's stack; empty when it has none or the cloud does not answer."""
+Resources = Callable[[str], Sequence[Row]]
+"""Asks the cloud for the rows of a stack by its id (empty: there is none yet)."""
 
 
 async def follow(client: Client, cluster: str, resources: Resources) -> int:
@@ -46,7 +46,7 @@ async def follow(client: Client, cluster: str, resources: Resources) -> int:
     with _display() as display:
         while True:
             closed, progress = await _look_patiently(client, cluster)
-            rows = [*await asyncio.to_thread(resources), *step_rows(progress)]
+            rows = [*await asyncio.to_thread(resources, progress.stack_id), *step_rows(progress)]
             display.show(progress, rows)
             if closed or (progress.operation, progress.phase) in _SETTLED:
                 break

@@ -10,9 +10,11 @@ from starters.log import log
 from starters.run import DONE, run
 from starters.session import load_config, open_bucket, require_record
 from wdrip import names
-from wdrip.errors import InvalidInput
+from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.provider_config import Provider
+
+_API_PORT = 6443
 
 
 @click.command(name="get")
@@ -43,9 +45,8 @@ def _show_clusters(provider: Provider, name: str | None, output: str) -> None:
     if name is not None:
         records = [require_record(bucket, name)]
     else:
-        keys = [key for key in bucket.list(names.CLUSTERS_PREFIX) if key.endswith(".json")]
         # An entry may go between the list and the read.
-        found = [bucket.get(key) for key in keys]
+        found = [bucket.get(entry.key) for entry in bucket.list(names.CLUSTERS_PREFIX)]
         records = [ClusterRecord.model_validate_json(each) for each in found if each is not None]
     if output == "table":
         print(_table(records))
@@ -78,14 +79,28 @@ def _write_kubeconfig(provider: Provider, name: str | None, path: Path | None, m
         raise InvalidInput("--name", "a kubeconfig belongs to one cluster", "add `-n NAME`")
     if path is None:
         raise InvalidInput("--write", "there is no file to write the kubeconfig to", "add `-w PATH`")
-    from starters.kubeconfig import admin_kubeconfig, write_kubeconfig
+    from wdrip.security.bundle import SecretsBundle
+    from wdrip.security.kubeconfig import admin_kubeconfig, write
+    from wdrip.security.sealing import load_key, unseal
 
     bucket = open_bucket(provider)
     record = require_record(bucket, name)
-    kubeconfig = admin_kubeconfig(provider, bucket, record)
+    key = names.secrets_key(name)
+    sealed = bucket.get(key)
+    if sealed is None or not record.endpoints.public:
+        raise PermanentError(
+            f"cluster {name} is {record.phase} and has no API server yet; see `wdrip watch -n {name}`"
+        )
+    bundle = SecretsBundle.from_bytes(unseal(sealed, load_key(provider), key))
     log(f"sign kubernetes: [{name}]")
-    write_kubeconfig(path.expanduser(), kubeconfig, merge)
-    log(f"write kubeconfig to file [{path.expanduser()}]")
+    kubeconfig = admin_kubeconfig(name, f"https://{record.endpoints.public}:{_API_PORT}", bundle)
+    target = path.expanduser()
+    try:
+        write(target, kubeconfig, merge=merge)
+    except OSError as error:
+        problem = f"{target} cannot be written ({error.strerror})"
+        raise InvalidInput("--write", problem, "name another file") from error
+    log(f"write kubeconfig to file [{target}]")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

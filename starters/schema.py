@@ -13,10 +13,12 @@ from starters.run import run
 @click.argument("file", type=click.Choice(["cluster", "config"]), default="cluster")
 def command(file: str) -> None:
     """Print the JSON Schema of a cluster's config.yaml (`cluster`) or of ~/.wdrip/config (`config`)."""
-    from wdrip.models.cluster_config import ClusterConfig
-    from wdrip.models.provider_config import WdripConfig
+    from pydantic import BaseModel
 
-    model = ClusterConfig if file == "cluster" else WdripConfig
+    from wdrip.models.cluster_config import ClusterConfig
+    from wdrip.models.provider_config import ConfigFile
+
+    model: type[BaseModel] = ClusterConfig if file == "cluster" else ConfigFile
     print(json.dumps(model.model_json_schema(by_alias=True), indent=2))
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def load_config() -> WdripConfig:
     """The configuration file that the environment names; warns when others can read it."""
     config = WdripConfig.load(os.environ)
-    log(f"use config: [{config.path}]")
-    for warning in config.warnings:
+    log(f"trying to load context config from: {config.path}")
+    for warning in config.warnings():
         log(f"warning: {warning}")
     return config
 
@@ -41,10 +41,5 @@ def require_record(bucket: "Bucket", cluster: str) -> ClusterRecord:
     """The cluster's index entry; raises InvalidInput when there is none."""
     record = find_record(bucket, cluster)
     if record is None:
-        raise no_such_cluster(cluster)
+        raise InvalidInput("--name", f"there is no cluster `{cluster}`", "list the clusters with `wdrip get`")
     return record
-
-
-def no_such_cluster(name: str) -> InvalidInput:
-    """The error for a cluster that nobody knows."""
-    return InvalidInput("--name", f"there is no cluster `{name}`", "list the clusters with `wdrip get`")

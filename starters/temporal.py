@@ -1,10 +1,10 @@
 """The Temporal client that starters use, and plain words for what can go wrong with it."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -17,28 +17,20 @@ from temporalio.service import RPCError, RPCStatusCode
 from wdrip import names
 from wdrip.errors import InvalidInput, PermanentError
 
-_T = TypeVar("_T")
-
-DEFAULT_ADDRESS = "localhost:7233"
 _CONNECT_SECONDS = 10
 _CALL = timedelta(seconds=10)
 _WORKER_SECONDS = 15
 
 
-async def connect(address: str | None = None, namespace: str | None = None) -> Client:
+async def connect(address: str, namespace: str = "default") -> Client:
     """A client for the Temporal server.
 
-    Precedence: Temporal's own environment variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, …), then the
-    arguments (from wdrip's configuration), then Temporal's own profile file, then localhost:7233.
-    Raises PermanentError naming the address when no server answers.
+    Temporal's own environment variables and profile file come before the arguments, which are what wdrip's
+    configuration says, as with the worker. Raises PermanentError naming the address when no server answers.
     """
-    settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config(disable_file=True))
-    if address:
-        settings.setdefault("target_host", address)
-    if namespace:
-        settings.setdefault("namespace", namespace)
-    settings = {**ClientConfig.load_client_connect_config(disable_env=True), **settings}
-    target = settings.setdefault("target_host", DEFAULT_ADDRESS)
+    settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    settings.setdefault("namespace", namespace)
+    target = settings.setdefault("target_host", address)
     try:
         return await asyncio.wait_for(
             Client.connect(**settings, data_converter=pydantic_data_converter), _CONNECT_SECONDS
@@ -50,9 +42,8 @@ async def connect(address: str | None = None, namespace: str | None = None) -> C
         ) from error
 
 
-async def pollers(address: str | None = None, client: Client | None = None) -> list[str]:
+async def pollers(client: Client) -> list[str]:
     """Identities of the workers that lately asked for workflow tasks of wdrip's task queue."""
-    client = client or await connect(address)
     answer = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
@@ -68,7 +59,7 @@ async def require_worker(client: Client) -> None:
     """Wait a little for a worker to poll; PermanentError with the remedy when none does."""
     deadline = asyncio.get_running_loop().time() + _WORKER_SECONDS
     with rpc_errors_in_words():
-        while not await pollers(client=client):
+        while not await pollers(client):
             if asyncio.get_running_loop().time() > deadline:
                 raise no_worker(client)
             await asyncio.sleep(0.5)
@@ -81,14 +72,6 @@ def no_worker(client: Client) -> PermanentError:
         f"no worker takes tasks from queue `{names.TASK_QUEUE}` at {target}; "
         "start one with `wdrip up` (local stack) or `python -m worker`"
     )
-
-
-async def answer_within(call: Awaitable[_T], seconds: float, client: Client) -> _T:
-    """The call's answer; PermanentError when the worker does not give it in time."""
-    try:
-        return await asyncio.wait_for(call, seconds)
-    except TimeoutError as error:
-        raise PermanentError(f"no answer within {seconds:.0f} s; {no_worker(client)}") from error
 
 
 @contextmanager

@@ -22,13 +22,13 @@ def command(name: str) -> int:
 async def _watch(name: str) -> int:
     from starters.follow import follow
     from starters.session import load_config
-    from starters.stack_resources import resources_of
+    from starters.stack_resources import StackResources
     from starters.temporal import connect, require_worker
 
     config = load_config()
     client = await connect(config.temporal.address, config.temporal.namespace)
     await require_worker(client)
-    return await follow(client, name, resources_of(config.provider(), name))
+    return await follow(client, name, StackResources(config.provider()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

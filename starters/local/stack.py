@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from temporalio.client import Client
+
 from starters.local.access import remove_access, temporal_address, write_access
 from starters.local.ports import answers, kept_ports
 from starters.local.processes import Background
@@ -182,5 +184,10 @@ def temporal_program() -> str:
 
 def _worker_polls(address: str, pid: int | None) -> bool:
     """Whether this very worker asks Temporal for work (an earlier one is listed for some minutes)."""
+
+    async def ask() -> list[str]:
+        # The address itself: a person's environment may name another server.
+        return await pollers(await Client.connect(address))
+
     marker = f"{pid}@"
-    return any(identity.startswith(marker) for identity in asyncio.run(pollers(address)))
+    return any(identity.startswith(marker) for identity in asyncio.run(ask()))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hack.configuration_reference import reference
 from starters.verbs import VERBS
 from workflows.plans import CREATE_STEPS
 
@@ -18,6 +19,11 @@ def test_links_lead_somewhere(document: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text(encoding="utf-8"))
     broken = [each for each in targets if "://" not in each and not (document.parent / each).exists()]
     assert broken == []
+
+
+def test_configuration_reference_is_up_to_date() -> None:
+    committed = (_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert committed == reference(), "run `make docs`"
 
 
 def test_create_lists_every_step_with_its_deadline() -> None:

@@ -37,11 +37,15 @@ class MasterKey:
 
 
 def load_key(provider: Provider) -> MasterKey:
-    """The provider's master key; its file is made (mode 0600) when there is none.
+    """The provider's master key. Raises as `key_from`."""
+    return key_from(provider.encryption_key_file)
+
+
+def key_from(path: Path) -> MasterKey:
+    """The master key in a file, which is made (mode 0600) when there is none.
 
     Raises PermanentError when the file cannot be read or is not a key.
     """
-    path = provider.encryption_key_file
     try:
         _create(path)
         text = path.read_text(encoding="ascii")

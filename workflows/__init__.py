@@ -1,0 +1,1 @@
+"""Durable sequences: thin, deterministic, one module per workflow."""

@@ -1,0 +1,431 @@
+"""The `Cluster` workflow: one per cluster, from its create to its delete."""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from activities.bootstrap import Bootstrap
+    from activities.index import Index
+    from activities.kubernetes import Kubernetes
+    from activities.secrets import Secrets
+    from activities.tasks import MachineTask, NodeTask, SecretsTask, TransitObject, Validated
+    from activities.validation import Validation
+    from wdrip import names
+    from wdrip.failures import CREATE_CANCELLED, CREATE_FAILED, DELETE_FAILED, INVALID_INPUT, PERMANENT
+    from wdrip.models.cluster import (
+        Accepted,
+        ClusterRecord,
+        CreateRequest,
+        DeleteRequest,
+        Endpoints,
+        InfrastructureOutputs,
+        Machine,
+        Phase,
+        Progress,
+    )
+from workflows import plans, teardown
+from workflows.board import Board
+from workflows.bootstrap_first_master import BootstrapFirstMaster
+from workflows.calls import act, to_its_end, together
+from workflows.create_infrastructure import CreateInfrastructure
+from workflows.details import render
+from workflows.failures import failure_type, reason, root
+from workflows.state import ClusterState
+from workflows.teardown import Undo, tear_down
+
+FIRST_REQUEST = timedelta(seconds=30)
+"""A run that nobody asked anything of ends after this long; update-with-start brings its request at once."""
+SHORT = timedelta(minutes=5)
+"""Deadline of bucket writes outside a step."""
+
+_ATTRIBUTES = {name: SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES}
+
+
+@workflow.defn(name="Cluster")
+class Cluster:
+    """Owns every change made to one cluster: the lock, the visible queue and the memory of it.
+
+    Updates only accept and note a request; the main loop in `run` carries requests out, one at a time.
+    """
+
+    @workflow.init
+    def __init__(self, state: ClusterState) -> None:
+        self._state = state
+        self._attributes: dict[str, str] = {}
+        self._board = Board(state.progress, self._show)
+        self._validating = False
+        self._refusal: ApplicationError | None = None
+        self._creation: asyncio.Task[None] | None = None
+        self._made: list[Undo] = []
+        self._outputs: InfrastructureOutputs | None = None
+
+    # --- requests -------------------------------------------------------------------------------
+
+    @workflow.update(description="Create the cluster: check it against the cloud, accept, then build it")
+    async def create(self, request: CreateRequest) -> Accepted:
+        """Returns when the configuration is accepted; the build goes on in the workflow.
+
+        Fails with ApplicationError of type InvalidInput (details: field, problem, remedy).
+        """
+        # Before the first await: from here on the validator refuses a second create.
+        self._validating = True
+        self._state.progress.operation, self._state.progress.phase = "create", Phase.PENDING
+        self._board.lay_out(plans.CREATE_STEPS)
+        try:
+            async with self._board.step(plans.VALIDATE):
+                found = await act(
+                    Validation.validate_cluster,
+                    request,
+                    summary=f"Check {request.config.clusterid} against the cloud",
+                    deadline=plans.VALIDATE.deadline,
+                )
+        except FailureError as error:
+            self._refusal = _plain(error)
+            raise self._refusal from error
+        finally:
+            self._validating = False
+            # Also the token of a refused request is taken out of transit.
+            self._state.create = request
+        self._state.record = self._new_record(request, found)
+        self._state.progress.phase = Phase.CREATING
+        return Accepted(cluster=self._state.cluster, operation="create", notes=found.notes)
+
+    @create.validator
+    def _may_create(self, request: CreateRequest) -> None:
+        if request.config.clusterid != self._state.cluster:
+            raise _refusal("clusterid", f"this is cluster {self._state.cluster}", "address its own workflow")
+        if self._validating or self._state.create or self._state.record:
+            raise _refusal(
+                "clusterid",
+                f"cluster {self._state.cluster} already exists",
+                f"choose another name, or `wdrip delete -n {self._state.cluster}` first",
+            )
+
+    @workflow.update(description="Delete the cluster and everything that it costs")
+    async def delete(self, request: DeleteRequest) -> Accepted:
+        """Returns at once; asked again while the delete is under way, it only confirms."""
+        accepted = Accepted(cluster=self._state.cluster, operation="delete")
+        if self._state.delete:
+            accepted.notes.append("the delete is already under way")
+            return accepted
+        self._state.delete = request
+        if self._creation and not self._creation.done():
+            accepted.notes.append("the create in progress is cancelled first")
+            self._creation.cancel()
+        return accepted
+
+    @delete.validator
+    def _may_delete(self, request: DeleteRequest) -> None:
+        if self._state.delete:
+            return
+        if self._state.record is None:
+            raise _refusal("name", f"there is no cluster {self._state.cluster}", "see `wdrip get`")
+        creating = self._state.create is not None or self._creation is not None
+        if creating and self._state.progress.phase is not Phase.RUNNING and not request.force:
+            raise _refusal(
+                "name",
+                f"cluster {self._state.cluster} is still being created",
+                "wait until it is Running, or use --force to cancel the create and delete it",
+            )
+
+    @workflow.query(description="Where the current operation stands, in words")
+    def progress(self) -> Progress:
+        """The steps with status and times, what is waited for until when, and why it failed."""
+        return self._state.progress
+
+    @workflow.query(description="The cluster's index entry as the workflow knows it")
+    def record(self) -> ClusterRecord | None:
+        """None until a create has been accepted."""
+        return self._state.record
+
+    @workflow.signal(description="A child workflow's progress")
+    def report(self, progress: Progress) -> None:
+        """Merged into the operation's progress."""
+        self._board.merge(progress)
+
+    # --- the loop -------------------------------------------------------------------------------
+
+    @workflow.run
+    async def run(self, state: ClusterState) -> str:  # noqa: ARG002 - `__init__` has it
+        """Carry out requests one after the other until the cluster is gone; returns its last words."""
+        self._show()
+        if self._state.record is None:
+            await self._first_request()
+        while True:
+            await workflow.wait_condition(self._has_work)
+            if self._state.delete:
+                return await self._delete()
+            if self._state.create:
+                request, self._state.create = self._state.create, None
+                await self._run_creation(request)
+            elif workflow.info().is_continue_as_new_suggested():
+                # Accepted updates must have answered: a new run does not know them.
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                if not self._has_request():
+                    workflow.continue_as_new(self._state)
+
+    def _has_request(self) -> bool:
+        return self._state.delete is not None or self._state.create is not None
+
+    def _has_work(self) -> bool:
+        return self._has_request() or workflow.info().is_continue_as_new_suggested()
+
+    async def _first_request(self) -> None:
+        """Wait for the request that started this run; end the run when it is refused or never comes."""
+        try:
+            await workflow.wait_condition(lambda: self._validating, timeout=FIRST_REQUEST)
+        except TimeoutError:
+            raise ApplicationError(
+                "nothing was asked of this run", type=PERMANENT, non_retryable=True
+            ) from None
+        try:
+            await workflow.wait_condition(lambda: not self._validating)
+        except asyncio.CancelledError:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            await self._end_refused(ApplicationError("cancelled", type=CREATE_CANCELLED, non_retryable=True))
+        if self._refusal:
+            await self._end_refused(self._refusal)
+
+    async def _end_refused(self, refusal: ApplicationError) -> None:
+        self._state.progress.phase = Phase.FAILED
+        self._state.progress.failure = refusal.message
+        self._board.skip_pending()
+        if self._state.create:
+            await self._discard_token(self._state.create)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        raise refusal
+
+    # --- create ---------------------------------------------------------------------------------
+
+    def _new_record(self, request: CreateRequest, found: Validated) -> ClusterRecord:
+        return ClusterRecord(
+            name=self._state.cluster,
+            uid=workflow.uuid4().hex,
+            provider=request.provider,
+            region=request.config.iaas.region,
+            phase=Phase.CREATING,
+            config=request.config,
+            asked=found.asked,
+            actual=found.actual,
+            package=found.package,
+            created=workflow.now(),
+            updated=workflow.now(),
+            notes=found.notes,
+        )
+
+    async def _run_creation(self, request: CreateRequest) -> None:
+        self._creation = asyncio.create_task(self._create(request))
+        try:
+            await self._creation
+        except (FailureError, asyncio.CancelledError) as error:
+            await self._after_failed_create(request, error)
+
+    async def _create(self, request: CreateRequest) -> None:
+        """Each undo is noted before its action: a failed action may have had its effect."""
+        self._made.append(teardown.ENTRY)
+        async with self._board.step(plans.REGISTER):
+            await act(
+                Index.claim_name,
+                self._record,
+                summary=f"Claim the name {self._record.name} in the index",
+                deadline=plans.REGISTER.deadline,
+            )
+        self._made += [teardown.CONFIRM, teardown.SECRETS, teardown.STACK]
+        await together(self._issue_secrets(request), self._create_infrastructure())
+        self._made.append(teardown.MACHINES)
+        outputs = self._outputs
+        machine: Machine = await to_its_end(
+            await workflow.start_child_workflow(
+                BootstrapFirstMaster.run,
+                MachineTask(record=self._record, outputs=outputs),
+                id=f"{self._record.name}/first-master/{self._record.uid}",
+                static_summary=f"First master of {self._record.name}",
+            )
+        )
+        self._amend(machines=[machine])
+        await self._see_ready(machine)
+        async with self._board.step(plans.OBJECTS):
+            await act(
+                Kubernetes.define_objects,
+                self._record,
+                summary="Define MasterSet and NodePool, and create the default objects",
+                deadline=plans.OBJECTS.deadline,
+            )
+        async with self._board.step(plans.RECORD):
+            self._amend(phase=Phase.RUNNING)
+            await self._save("Record endpoints and machines in the index")
+        self._state.progress.phase = Phase.RUNNING
+        self._show()
+
+    async def _issue_secrets(self, request: CreateRequest) -> None:
+        async with self._board.step(plans.SECRETS):
+            await act(
+                Secrets.issue_secrets,
+                SecretsTask(record=self._record, token_reference=request.token_reference),
+                summary="Issue certificate authorities and keys, sealed into the bucket",
+                deadline=plans.SECRETS.deadline,
+            )
+
+    async def _create_infrastructure(self) -> None:
+        outputs: InfrastructureOutputs = await to_its_end(
+            await workflow.start_child_workflow(
+                CreateInfrastructure.run,
+                self._record,
+                id=f"{self._record.name}/infrastructure/{self._record.uid}",
+                static_summary=f"Network and load balancer of {self._record.name}",
+            )
+        )
+        self._outputs = outputs
+        self._amend(
+            stack_id=outputs.stack_id,
+            vpc_id=outputs.vpc_id,
+            endpoints=Endpoints(public=outputs.public_endpoint, private=outputs.private_endpoint),
+        )
+
+    async def _see_ready(self, machine: Machine) -> None:
+        node = NodeTask(record=self._record, machine=machine)
+        try:
+            async with self._board.step(plans.READY):
+                await act(
+                    Kubernetes.await_node_ready,
+                    node,
+                    summary=f"Wait until the node of {machine.instance_id} is Ready",
+                    deadline=plans.READY.deadline,
+                )
+        except FailureError as error:
+            logs = await act(
+                Bootstrap.collect_diagnostics,
+                node,
+                summary=f"Read the logs of {machine.instance_id}",
+                deadline=SHORT,
+            )
+            raise ApplicationError(
+                f"{reason(error)}\n{logs}", type=failure_type(error), non_retryable=True
+            ) from error
+
+    async def _after_failed_create(self, request: CreateRequest, error: BaseException) -> None:
+        """Undo what was made, unless it is to be kept or a delete waits to do it; then end the run."""
+        cancelled = is_cancelled_exception(error)
+        where = self._board.broken_step()
+        why = "cancelled" if cancelled else reason(error)
+        self._state.progress.failure = f"{where}: {why}" if where else why
+        self._state.progress.phase = Phase.FAILED
+        self._board.skip_pending()
+        if request.token_reference:
+            await self._discard_token(request)
+        if self._state.delete:
+            return
+        outcome = await self._leave(request)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+        raise ApplicationError(
+            f"{self._state.progress.failure}\n{outcome}",
+            type=CREATE_CANCELLED if cancelled else CREATE_FAILED,
+            non_retryable=True,
+        )
+
+    async def _leave(self, request: CreateRequest) -> str:
+        """Keep or remove what a failed create made; returns in words how things were left."""
+        if request.keep_on_failure:
+            left = f"what was made is kept, as asked; `wdrip delete -n {self._record.name}` removes it"
+        else:
+            problems = await tear_down(self._board, self._record, self._made)
+            if not problems:
+                return "everything that it made has been removed"
+            left = "not everything could be removed: " + "; ".join(problems)
+            left += f"; `wdrip delete -n {self._record.name}` tries again"
+        self._amend(phase=Phase.FAILED, notes=[*self._record.notes, self._state.progress.failure, left])
+        await self._save("Record the failure in the index")
+        return left
+
+    async def _discard_token(self, request: CreateRequest) -> None:
+        if request.token_reference:
+            await act(
+                Secrets.discard_transit,
+                TransitObject(provider=request.provider, key=request.token_reference),
+                summary="Take the kubeadm token out of transit",
+                deadline=SHORT,
+            )
+
+    # --- delete ---------------------------------------------------------------------------------
+
+    async def _delete(self) -> str:
+        self._state.progress.operation, self._state.progress.phase = "delete", Phase.DELETING
+        self._state.progress.failure = ""
+        self._board.lay_out([plans.MARK_DELETING])
+        request, self._state.create = self._state.create, None
+        if request:
+            await self._discard_token(request)
+        self._amend(phase=Phase.DELETING)
+        async with self._board.step(plans.MARK_DELETING):
+            await self._save("Mark the cluster as being deleted")
+        problems = await tear_down(self._board, self._record, teardown.EVERYTHING)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if problems:
+            await self._fail_delete(problems)
+        self._state.progress.phase = Phase.DELETED
+        self._amend(phase=Phase.DELETED)
+        self._show()
+        return f"cluster {self._record.name} is deleted"
+
+    async def _fail_delete(self, problems: list[str]) -> None:
+        self._state.progress.failure = "; ".join(problems)
+        self._state.progress.phase = Phase.FAILED
+        self._amend(phase=Phase.FAILED, notes=[*self._record.notes, self._state.progress.failure])
+        await self._save("Record the failure in the index")
+        self._show()
+        raise ApplicationError(
+            f"{self._state.progress.failure}; `wdrip delete -n {self._record.name}` tries again",
+            type=DELETE_FAILED,
+            non_retryable=True,
+        )
+
+    # --- memory ---------------------------------------------------------------------------------
+
+    @property
+    def _record(self) -> ClusterRecord:
+        if self._state.record is None:
+            raise ApplicationError("no cluster has been accepted", type=PERMANENT, non_retryable=True)
+        return self._state.record
+
+    def _amend(self, **changes: object) -> None:
+        self._state.record = self._record.model_copy(update={**changes, "updated": workflow.now()})
+
+    async def _save(self, summary: str) -> None:
+        await act(Index.save_record, self._record, summary=summary, deadline=SHORT)
+
+    def _show(self) -> None:
+        """Say in the Web UI where the cluster stands."""
+        progress = self._state.progress
+        headline = f"Cluster {self._state.cluster}: {progress.phase}"
+        workflow.set_current_details(render(progress, headline))
+        wanted = {
+            names.SEARCH_CLUSTER: self._state.cluster,
+            names.SEARCH_REGION: self._state.record.region if self._state.record else "",
+            names.SEARCH_PHASE: str(progress.phase),
+            names.SEARCH_OPERATION: progress.operation,
+        }
+        changed = {name: value for name, value in wanted.items() if self._attributes.get(name, "") != value}
+        if changed:
+            self._attributes |= changed
+            workflow.upsert_search_attributes(
+                [_ATTRIBUTES[name].value_set(value) for name, value in changed.items()]
+            )
+
+
+def _refusal(field: str, problem: str, remedy: str) -> ApplicationError:
+    return ApplicationError(
+        f"{field}: {problem}; {remedy}", field, problem, remedy, type=INVALID_INPUT, non_retryable=True
+    )
+
+
+def _plain(error: FailureError) -> ApplicationError:
+    """The activity's own error, as the caller of the update sees it."""
+    found = root(error)
+    details = found.details if isinstance(found, ApplicationError) else ()
+    return ApplicationError(reason(error), *details, type=failure_type(error), non_retryable=True)

@@ -1,0 +1,1 @@
+"""Whole roads on real machines, by the commands a person types."""

@@ -1,0 +1,77 @@
+"""One local stack for all end-to-end tests; each test makes clusters of its own names in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A running stack with the software package in its bucket and the package's kubectl."""
+    stack = Stack(tmp_path_factory.mktemp("home"))
+    try:
+        stack.wdrip("up")
+        stack.wdrip("build", "--upload", seconds=1800)
+        stack.wdrip("build", "--extract", "kubectl", str(stack.kubectl_program))
+        yield stack
+    finally:
+        stack.wdrip("down")
+
+
+@pytest.fixture
+def guide_config(stack: Stack, tmp_path: Path) -> "GuideConfig":
+    """Writes the guide's config.yaml."""
+    return GuideConfig(stack, tmp_path)
+
+
+class GuideConfig:
+    """The guide's config.yaml with the guide's exports, only the cluster's name is the test's."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self._stack = stack
+        self._folder = folder
+        self.token = stack.wdrip("token", "new").strip()
+
+    def write(self, cluster: str) -> Path:
+        """The file for a cluster of that name."""
+        path = self._folder / f"{cluster}.yaml"
+        path.write_text(_GUIDE.format(cluster=cluster, token=self.token), encoding="utf-8")
+        return path
+
+
+_GUIDE = """\
+clusterid: "{cluster}"
+iaas:
+  workerCount: 1
+  image: "centos_7_9_x64_20G_alibase_20210623.vhd"
+  disk:
+    size: 40G
+    type: "cloud_essd"
+  region: "cn-hangzhou"
+  zoneid: cn-hangzhou-k
+  instance: "ecs.c6.xlarge"
+registry: registry-vpc.cn-hangzhou.aliyuncs.com
+namespace: default
+cloudType: public
+kubernetes:
+  name: kubernetes
+  version: 1.20.4-aliyun.1
+  kubeadmToken: {token}
+etcd:
+  name: etcd
+  version: v3.4.3
+runtime:
+  name: docker
+  version: 19.03.5
+sans:
+  - 192.168.0.1
+network:
+  mode: ipvs
+  podcidr: 172.16.0.1/16
+  svccidr: 172.19.0.1/20
+  domain: cluster.domain
+  netMask: 25
+"""

@@ -46,6 +46,26 @@ def send(process: Process, number: int) -> None:
             return
 
 
+async def ended(process: Process) -> None:
+    """Wait until the process has ended, however long that takes."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not alive(process):
+            return
+        loop = asyncio.get_running_loop()
+        readable = loop.create_future()
+        loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+        try:
+            await readable
+        finally:
+            loop.remove_reader(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 async def gone(process: Process, seconds: float) -> bool:
     """Wait until the process has ended, at most so long; returns whether it has."""
     end = time.monotonic() + seconds

@@ -20,6 +20,7 @@ from localcloud.core.rpc_request import RpcRequest
 from localcloud.core.rpc_service import RpcService
 from localcloud.core.signatures import acs3, rpc_query
 from localcloud.core.signatures.freshness import Freshness
+from localcloud.core.signatures.rejections import security_token_unknown
 from localcloud.core.signatures.wire import WireRequest
 
 _log = logging.getLogger("localcloud.rpc")
@@ -82,6 +83,8 @@ class _Gateway:
     ) -> RpcRequest:
         if wire.method not in ("GET", "POST"):
             raise ApiError(405, "UnsupportedHTTPMethod", "This http method is not supported.")
+        if wire.header("x-acs-security-token") or params.get("SecurityToken"):
+            raise security_token_unknown()
         verify = acs3.verify if wire.header("authorization") else rpc_query.verify
         account = verify(wire, self._context.accounts, self._freshness)
         version = wire.header("x-acs-version") or params.get("Version", "")

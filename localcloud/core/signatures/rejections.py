@@ -46,3 +46,12 @@ def nonce_used() -> ApiError:
 def unsupported_algorithm(name: str) -> ApiError:
     """A signing algorithm that this cloud does not verify."""
     return ApiError(400, "InvalidSignatureMethod", f"Specified signature method {name} is not valid.")
+
+
+def security_token_unknown() -> ApiError:
+    """A temporary credential: this cloud issues none."""
+    return ApiError(
+        400,
+        "InvalidSecurityToken.MismatchWithAccessKey",
+        "Specified SecurityToken mismatch with the AccessKey.",
+    )

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from localcloud.core.accounts import Accounts
+from localcloud.oss.errors import OssError
 from localcloud.oss.request import OssRequest
 from localcloud.oss.signatures import v1, v4
 from localcloud.oss.signatures.caller import Caller, malformed_authorization
@@ -15,6 +16,8 @@ def verify(request: OssRequest, accounts: Accounts, regions: Collection[str], no
     """The caller, or None for a request without a signature. Raises OssError when it cannot be trusted."""
     authorization = request.header("authorization")
     params = request.params
+    if request.header("x-oss-security-token") or {"security-token", "x-oss-security-token"} & params.keys():
+        raise OssError(403, "InvalidSecurityToken", "The security token you provided is invalid.")
     if authorization:
         if authorization.startswith(v4.ALGORITHM + " "):
             return v4.verify_header(request, accounts, regions, now)

@@ -58,6 +58,7 @@ def test_thirty_two_kilobytes_of_user_data_fit_into_the_query(cloud: RunningClou
     [
         ({"access_key_id": "LTAInobody"}, 404, "InvalidAccessKeyId.NotFound"),
         ({"access_key_secret": "wrong"}, 400, "SignatureDoesNotMatch"),
+        ({"security_token": "token"}, 400, "InvalidSecurityToken.MismatchWithAccessKey"),
     ],
 )
 def test_wrong_keys_through_the_sdk(

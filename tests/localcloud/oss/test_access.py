@@ -94,6 +94,19 @@ def test_anonymous_callers_get_what_the_acl_grants(bucket: Any, cloud: RunningCl
     assert requests.get(cloud.access.oss, timeout=10).status_code == 403
 
 
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_temporary_credentials_are_nobodys(cloud: RunningCloud, version: str) -> None:
+    auth = oss2.StsAuth(
+        cloud.access.access_key_id, cloud.access.access_key_secret, "token", auth_version=version
+    )
+    bucket = open_bucket(cloud, auth, "any-bucket")
+
+    with pytest.raises(oss2.exceptions.ServerError) as caught:
+        bucket.list_objects()
+    assert caught.value.code == "InvalidSecurityToken"
+    assert "InvalidSecurityToken" in requests.get(bucket.sign_url("GET", "k", 60), timeout=10).text
+
+
 def test_an_unknown_region_in_the_scope_is_refused(cloud: RunningCloud) -> None:
     auth = oss2.AuthV4(cloud.access.access_key_id, cloud.access.access_key_secret)
     bucket = oss2.Bucket(auth, cloud.access.oss, "any-bucket", region="mars-north")

@@ -48,25 +48,30 @@ RUN
         { echo "ERROR: systemd would not start $unit"; exit "$INTERRUPTED"; }
 }
 
-# Whether the last run's result answers this launch: a kept success, or an end that was not yet told.
-has_answer() {
-    local code
-    code=$(exit_code) || return 1
-    [[ ! -e $home/told ]] || { [[ $code == 0 && $WDRIP_KEEPS_SUCCESS == yes ]]; }
-}
-
 report() {
     echo "wdrip $WDRIP_NAME: $1"
     tail -c "$OUTPUT_BYTES" "$home/log"
 }
 
-# Returns when a run of this digest is under way or has an answer; otherwise ends the launcher.
+# needs_start: whether this launch begins a run. Whether one goes on is asked before its result is looked for:
+# the other way round a run that ends in between would look like one that never was.
+needs_start() {
+    local code running=no
+    [[ -f $home/digest && $(<"$home/digest") == "$WDRIP_DIGEST" ]] || return 0
+    ! is_running || running=yes
+    code=$(exit_code) || {
+        [[ $running == no ]]
+        return
+    }
+    # A success that is kept, or an end that was not yet told, is the answer.
+    [[ -e $home/told && ! ($code == 0 && $WDRIP_KEEPS_SUCCESS == yes) ]]
+}
+
 settle() {
+    # One launcher at a time decides.
     exec 9>"$home/lock"
     flock 9
-    if [[ -f $home/digest && $(<"$home/digest") == "$WDRIP_DIGEST" ]]; then
-        has_answer || { is_running && ! exit_code >/dev/null; } || { await_idle && start; }
-    else
+    if needs_start; then
         await_idle
         start
     fi

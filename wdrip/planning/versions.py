@@ -135,6 +135,6 @@ def _same(one: str, other: str) -> bool:
 
 
 def _numbers(version: str) -> tuple[int, int, int]:
-    """Major, minor and patch of a version that the models have accepted, e.g. (1, 20, 4) of 1.20.4-aliyun.1."""
+    """Major, minor and patch of a version, e.g. (1, 20, 4) of 1.20.4-aliyun.1."""
     major, minor, patch = re.findall(r"\d+", version)[:3]
     return int(major), int(minor), int(patch)

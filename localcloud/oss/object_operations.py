@@ -44,7 +44,7 @@ async def put_object(call: Call) -> web.Response:
         modified=call.now,
         headers=headers,
     )
-    call.storage.put_object(call.bucket.name, stored, check)
+    call.storage.put_object(call.request.bucket, stored, check)
     content_md5 = {"Content-MD5": base64.b64encode(blob.md5).decode()}
     return web.Response(headers={**written(stored), **content_md5})
 
@@ -142,7 +142,7 @@ async def copy_object(call: Call) -> web.Response:
     copied = source.model_copy(
         update={"key": call.request.key, "blob": blob.name, "modified": call.now, "headers": headers}
     )
-    call.storage.put_object(call.bucket.name, copied, check)
+    call.storage.put_object(call.request.bucket, copied, check)
     response = answer(
         "CopyObjectResult", [("ETag", f'"{copied.etag}"'), ("LastModified", timestamp(copied.modified))]
     )
@@ -171,7 +171,7 @@ async def append_object(call: Call) -> web.Response:
         kind="Appendable",
         headers=headers,
     )
-    call.storage.put_object(call.bucket.name, stored, lambda now: _check_position(now, int(text)))
+    call.storage.put_object(call.request.bucket, stored, lambda now: _check_position(now, int(text)))
     return web.Response(headers={**written(stored), "x-oss-next-append-position": str(stored.size)})
 
 

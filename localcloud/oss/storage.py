@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from localcloud.core.context import Context
 from localcloud.oss.blobs import Blobs
-from localcloud.oss.errors import OssError
+from localcloud.oss.errors import OssError, no_such_bucket, no_such_upload
 from localcloud.oss.models import Bucket, Part, StoredObject, Upload
 
 _BUCKETS = "oss.bucket"
@@ -69,7 +69,8 @@ class ObjectStorage:
     def put_object(self, bucket: str, stored: StoredObject, check: Check) -> None:
         """Create or replace an object whose blob is complete, or remove that blob when `check` objects.
 
-        `check` is given what stands there now and raises OssError to refuse.
+        `check` is given what stands there now and raises OssError to refuse. Raises NoSuchBucket (404) when
+        the bucket was deleted while the object was received.
         """
         replaced = self._replace(bucket, stored, check, forget_upload=None)
         for blob in replaced:
@@ -118,11 +119,19 @@ class ObjectStorage:
         return [Part.load(document) for _, document in self._store.scan(_parts(upload_id))]
 
     def put_part(self, upload_id: str, part: Part) -> None:
-        """Store or replace a part whose blob is complete."""
+        """Store or replace a part whose blob is complete.
+
+        Raises NoSuchUpload (404), and removes the blob, when the upload ended while the part was received.
+        """
         identity = f"{part.number:05d}"
         with self._store.transaction():
+            alive = self.upload(upload_id) is not None
             replaced = self._store.get(_parts(upload_id), identity)
-            self._store.put(_parts(upload_id), identity, part.document())
+            if alive:
+                self._store.put(_parts(upload_id), identity, part.document())
+        if not alive:
+            self.blobs.remove(part.blob)
+            raise no_such_upload(upload_id)
         if replaced is not None:
             self.blobs.remove(Part.load(replaced).blob)
 
@@ -145,6 +154,8 @@ class ObjectStorage:
         """Names of the blobs that nothing refers to after the change."""
         try:
             with self._store.transaction():
+                if self.bucket(bucket) is None:
+                    raise no_such_bucket(bucket)
                 replaced = self.object(bucket, stored.key)
                 check(replaced)
                 self._store.put(_objects(bucket), stored.key, stored.document())

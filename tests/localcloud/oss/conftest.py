@@ -43,3 +43,7 @@ def stranger() -> Any:
 
 def open_bucket(cloud: RunningCloud, auth: Any, name: str) -> Any:
     return oss2.Bucket(auth, cloud.access.oss, name, region=REGION, connect_timeout=10)
+
+
+def blob_count(cloud: RunningCloud) -> int:
+    return sum(1 for path in (cloud.context.state_dir / "oss").rglob("*") if path.is_file())

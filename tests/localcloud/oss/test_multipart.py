@@ -1,6 +1,7 @@
 """Multipart uploads through the OSS SDK."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import oss2
 import pytest
 from oss2.models import PartInfo
 
+from tests.localcloud.oss.conftest import blob_count
 from tests.localcloud.running import RunningCloud
 
 _PART = 100 * 1024
@@ -52,6 +54,32 @@ def test_uploads_and_parts_are_listed_until_aborted(bucket: Any, cloud: RunningC
     assert bucket.list_multipart_uploads().upload_list == []
     with pytest.raises(oss2.exceptions.NoSuchUpload):
         bucket.upload_part("k", upload, 1, b"x")
+
+
+def test_an_object_or_part_whose_place_went_while_it_was_sent_is_refused(
+    bucket: Any, cloud: RunningCloud
+) -> None:
+    files = blob_count(cloud)
+    upload = bucket.init_multipart_upload("k").upload_id
+
+    def part() -> Iterator[bytes]:
+        yield b"x"
+        bucket.abort_multipart_upload("k", upload)
+        yield b"y"
+
+    with pytest.raises(oss2.exceptions.NoSuchUpload):
+        bucket.upload_part("k", upload, 1, part())
+
+    def content() -> Iterator[bytes]:
+        yield b"x"
+        bucket.delete_bucket()
+        yield b"y"
+
+    with pytest.raises(oss2.exceptions.NoSuchBucket):
+        bucket.put_object("k", content())
+    bucket.create_bucket()
+    assert bucket.list_objects().object_list == []
+    assert blob_count(cloud) == files
 
 
 def test_a_part_sent_again_replaces_the_first(bucket: Any) -> None:

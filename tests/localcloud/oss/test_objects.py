@@ -9,6 +9,7 @@ import oss2
 import pytest
 import requests
 
+from tests.localcloud.oss.conftest import blob_count
 from tests.localcloud.running import RunningCloud, wait_until
 
 
@@ -55,12 +56,12 @@ def test_a_missing_object_is_told_by_get_and_head(bucket: Any) -> None:
 
 def test_overwriting_replaces_and_removes_the_old_bytes(bucket: Any, cloud: RunningCloud) -> None:
     bucket.put_object("k", b"one")
-    files = _blob_count(cloud)
+    files = blob_count(cloud)
 
     bucket.put_object("k", b"two")
 
     assert bucket.get_object("k").read() == b"two"
-    assert _blob_count(cloud) == files
+    assert blob_count(cloud) == files
 
 
 def test_forbidding_overwrite_refuses_the_second_write(bucket: Any) -> None:
@@ -227,7 +228,7 @@ def test_names_that_oss_refuses(bucket: Any, key: str) -> None:
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(bucket: Any, cloud: RunningCloud) -> None:
-    files, lost = _blob_count(cloud), _lost_connections(cloud)
+    files, lost = blob_count(cloud), _lost_connections(cloud)
 
     def broken() -> Iterator[bytes]:
         yield b"x" * 300_000
@@ -239,7 +240,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(bucket: Any, cloud: RunningClo
     # The cloud learns of it when the connection closes, and records the call when it has cleaned up.
     assert wait_until(lambda: _lost_connections(cloud) == lost + 1)
     assert not bucket.object_exists("k")
-    assert _blob_count(cloud) == files
+    assert blob_count(cloud) == files
 
 
 def test_what_is_not_emulated_is_refused(bucket: Any) -> None:
@@ -247,10 +248,6 @@ def test_what_is_not_emulated_is_refused(bucket: Any) -> None:
         bucket.put_symlink("target", "link")
 
     assert (caught.value.status, caught.value.code) == (501, "NotImplemented")
-
-
-def _blob_count(cloud: RunningCloud) -> int:
-    return sum(1 for path in (cloud.context.state_dir / "oss").rglob("*") if path.is_file())
 
 
 def _lost_connections(cloud: RunningCloud) -> int:

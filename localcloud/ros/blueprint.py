@@ -19,7 +19,7 @@ from localcloud.ros.template.functions import (
 from localcloud.ros.template.parameters import PSEUDO
 from localcloud.ros.template.references import Reference, conditions_used, references
 from localcloud.ros.template.template import ResourceDefinition, Template
-from localcloud.ros.template.values import UNKNOWN
+from localcloud.ros.template.values import UNKNOWN, holds_unknown
 from localcloud.ros.types.registry import Registry
 
 
@@ -100,7 +100,7 @@ class Blueprint:
                 continue
             value = evaluate(output.value, scope)
             entry: dict[str, Any] = {"OutputKey": output.key}
-            entry["OutputValue"] = None if value is UNKNOWN else value
+            entry["OutputValue"] = None if holds_unknown(value) else value
             entry["Description"] = output.description or "No description given"
             shown.append(entry)
         return shown

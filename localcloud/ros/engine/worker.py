@@ -77,9 +77,12 @@ class Worker:
             self._records.move_resource(self._stack, resource, "UPDATE_IN_PROGRESS", "state changed")
         resource_type = self._registry.find(resource.type)
         wanted = resource.model_copy(update={"properties": dict(properties)})
-        made = await self._perform(
-            resource, wanted, "UPDATE", lambda step: resource_type.update(step, changed)
-        )
+        made = None
+        # A resource that merely refused to change comes here on rollback, even if nothing of it can change.
+        if any(each.updatable for each in resource_type.properties.values()):
+            made = await self._perform(
+                resource, wanted, "UPDATE", lambda step: resource_type.update(step, changed)
+            )
         describe(resource, definition, waits)
         resource.properties = dict(properties)
         self._complete(resource, made, "UPDATE")

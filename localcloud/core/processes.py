@@ -56,10 +56,10 @@ async def ended(process: Process) -> None:
         if not alive(process):
             return
         loop = asyncio.get_running_loop()
-        readable = loop.create_future()
-        loop.add_reader(descriptor, lambda: readable.done() or readable.set_result(None))
+        readable = asyncio.Event()
+        loop.add_reader(descriptor, readable.set)
         try:
-            await readable
+            await readable.wait()
         finally:
             loop.remove_reader(descriptor)
     finally:
@@ -76,8 +76,8 @@ async def gone(process: Process, seconds: float) -> bool:
     return True
 
 
-def with_argument(argument: str) -> list[Process]:
-    """Every process that has exactly this command-line argument."""
+def with_argument(program: str, argument: str) -> list[Process]:
+    """Every process of this program that has exactly this command-line argument."""
     wanted = argument.encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -87,7 +87,8 @@ def with_argument(argument: str) -> list[Process]:
             arguments = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        process = identify(int(entry.name)) if wanted in arguments else None
+        ours = wanted in arguments and Path(os.fsdecode(arguments[0])).name == program
+        process = identify(int(entry.name)) if ours else None
         if process is not None:
             found.append(process)
     return found

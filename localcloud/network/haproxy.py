@@ -43,7 +43,7 @@ class Processes:
         path = folder / "haproxy.cfg"
         namespace = self._namespace(balancer.vpc_id) if balancer.vpc_id else ""
         text = configuration(balancer, namespace, self._socket(balancer.id))
-        running = processes.with_argument(str(path))
+        running = processes.with_argument("haproxy", str(path))
         if running and path.exists() and path.read_text(encoding="utf-8") == text:
             return
         if not balancer.listeners:
@@ -60,7 +60,7 @@ class Processes:
     async def remove(self, balancer_id: str) -> None:
         """Stop every process of the balancer, established connections included."""
         path = self._directory / balancer_id / "haproxy.cfg"
-        await self._stop(processes.with_argument(str(path)))
+        await self._stop(processes.with_argument("haproxy", str(path)))
         self._socket(balancer_id).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             # Empty after the last balancer.

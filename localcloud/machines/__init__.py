@@ -1,0 +1,1 @@
+"""Machines: the instances of ECS as real systemd machines (systemd-nspawn) on this host."""

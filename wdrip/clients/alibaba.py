@@ -21,7 +21,7 @@ def sdk_config(provider: Provider, endpoint: str | None) -> Any:
     The SDK's retries stay off (its back-off would block, and its conditions miss most failures): Temporal
     retries. HTTP_PROXY and HTTPS_PROXY are honoured; the SDK takes no notice of NO_PROXY.
     """
-    from alibabacloud_tea_openapi.utils_models import Config  # noqa: PLC0415 - slow to import
+    from alibabacloud_tea_openapi.utils_models import Config
 
     address: dict[str, str] = {"protocol": "HTTPS"}
     if endpoint is not None:

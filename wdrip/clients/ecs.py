@@ -300,13 +300,13 @@ class EcsClient:
 
     @cached_property
     def _ecs(self) -> Any:
-        from alibabacloud_ecs20140526.client import Client  # noqa: PLC0415 - slow to import
+        from alibabacloud_ecs20140526.client import Client
 
         return Client(sdk_config(self._provider, self._provider.endpoints.ecs))
 
     @cached_property
     def _models(self) -> Any:
-        from alibabacloud_ecs20140526 import models  # noqa: PLC0415 - slow to import
+        from alibabacloud_ecs20140526 import models
 
         return models
 

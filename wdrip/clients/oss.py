@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -167,7 +169,8 @@ class Bucket:
         )
 
     def _upload_parts(self, key: str, path: Path, headers: dict[str, str]) -> None:
-        from oss2.models import PartInfo  # noqa: PLC0415 - slow to import
+        from oss2.exceptions import OssError
+        from oss2.models import PartInfo
 
         upload = self._oss.init_multipart_upload(key, headers=headers).upload_id
         try:
@@ -179,8 +182,10 @@ class Bucket:
                     parts.append(PartInfo(number, answer.etag, size=len(chunk), part_crc=answer.crc))
             self._oss.complete_multipart_upload(key, upload, parts)
         except BaseException:
-            # Parts of an unfinished upload are billed until someone aborts it.
-            self._oss.abort_multipart_upload(key, upload)
+            # Parts of an unfinished upload are billed until someone aborts it. The first failure is to be
+            # told; that the upload is unknown by now may be because its completion only lost its answer.
+            with suppress(OssError):
+                self._oss.abort_multipart_upload(key, upload)
             raise
 
     def _name(self, key: str) -> str:
@@ -191,7 +196,7 @@ class Bucket:
         return self._client(self._provider.oss_endpoint)
 
     def _client(self, endpoint: str) -> Any:
-        import oss2  # noqa: PLC0415 - slow to import
+        import oss2
 
         provider = self._provider
         auth = oss2.ProviderAuthV4(
@@ -219,9 +224,7 @@ def _is_address(endpoint: str) -> bool:
 def _fast_crc() -> bool:
     """Whether crcmod has its C extension. In Python it computes some 2 MB/s, so oss2's check of a transfer
     would take minutes for a package; lengths are checked anyway, and sha256 where the content matters."""
-    from crcmod import crcmod  # noqa: PLC0415 - comes with oss2
-
-    return bool(crcmod._usingExtension)
+    return find_spec("crcmod._crcfunext") is not None
 
 
 def _encrypted() -> dict[str, str]:

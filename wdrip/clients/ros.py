@@ -208,13 +208,13 @@ class RosClient:
 
     @cached_property
     def _ros(self) -> Any:
-        from alibabacloud_ros20190910.client import Client  # noqa: PLC0415 - slow to import
+        from alibabacloud_ros20190910.client import Client
 
         return Client(sdk_config(self._provider, self._provider.endpoints.ros))
 
     @cached_property
     def _models(self) -> Any:
-        from alibabacloud_ros20190910 import models  # noqa: PLC0415 - slow to import
+        from alibabacloud_ros20190910 import models
 
         return models
 

@@ -139,7 +139,7 @@ async def connect(config: WdripConfig, environment: Mapping[str, str]) -> Client
         )
     except (RuntimeError, TimeoutError) as error:
         raise PermanentError(
-            f"Temporal does not answer at {settings['target_host']} ({error}); start it or set TEMPORAL_ADDRESS"
+            f"no Temporal at {settings['target_host']} ({error}); start it or set TEMPORAL_ADDRESS"
         ) from error
 
 

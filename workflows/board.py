@@ -60,17 +60,12 @@ class Board:
             yield step
         except asyncio.CancelledError:
             # Not this step's fault: the operation was cancelled, or a step beside it failed.
-            step.status, step.detail = StepStatus.SKIPPED, "cancelled"
+            self._close(step, StepStatus.SKIPPED, "cancelled")
             raise
-        except BaseException as error:
-            step.status, step.detail = StepStatus.FAILED, reason(error)
+        except Exception as error:
+            self._close(step, StepStatus.FAILED, reason(error))
             raise
-        else:
-            step.status = StepStatus.DONE
-        finally:
-            step.finished = workflow.now()
-            del self._running[plan.name]
-            self._tell()
+        self._close(step, StepStatus.DONE, "")
 
     def skip_pending(self) -> None:
         """Mark the steps that will not run any more."""
@@ -93,6 +88,11 @@ class Board:
         failed = [step.title for step in self.progress.steps if step.status is StepStatus.FAILED]
         cancelled = [step.title for step in self.progress.steps if step.detail == "cancelled"]
         return next(iter([*failed, *cancelled]), "")
+
+    def _close(self, step: Step, status: StepStatus, detail: str) -> None:
+        step.status, step.detail, step.finished = status, detail, workflow.now()
+        del self._running[step.name]
+        self._tell()
 
     def _find(self, plan: StepPlan) -> Step:
         for step in self.progress.steps:

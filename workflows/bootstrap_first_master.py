@@ -33,14 +33,12 @@ class BootstrapFirstMaster:
     @workflow.run
     async def run(self, task: MachineTask) -> Machine:  # noqa: ARG002 - `__init__` has it
         """The machine, once it serves."""
-        try:
+        async with self._board.reporting():
             machine = await self._start_machine()
             node = NodeTask(record=self._record, machine=machine)
             # The load balancer checks health itself, so the machine may stand behind it before it serves.
             await together(self._put_behind_load_balancer(machine), self._make_control_plane(node))
             return machine
-        finally:
-            await self._board.flush()
 
     async def _start_machine(self) -> Machine:
         async with self._board.step(plans.MACHINE):

@@ -1,6 +1,8 @@
 """What child workflows share: their progress is the parent's progress."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -25,8 +27,17 @@ class ReportingBoard(Board):
         self._sender: asyncio.Task[None] | None = None
         super().__init__(Progress(steps=[plan.blank() for plan in plans]), self._show)
 
-    async def flush(self) -> None:
-        """Return when the parent has every report."""
+    @asynccontextmanager
+    async def reporting(self) -> AsyncIterator[None]:
+        """Run the child's work as the body; at its end the parent has every report."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError):
+            await self._flush()
+            raise
+        await self._flush()
+
+    async def _flush(self) -> None:
         if self._sender:
             await self._sender
 

@@ -21,20 +21,17 @@ class CreateInfrastructure:
     @workflow.run
     async def run(self, record: ClusterRecord) -> InfrastructureOutputs:
         """What the complete stack gives to the steps after it."""
-        try:
-            async with self._board.step(plans.STACK):
-                stack_id = await act(
-                    Infrastructure.create_stack,
-                    record,
-                    summary=f"Create ROS stack {record.name}",
-                    deadline=plans.STACK.deadline,
-                )
-                self._board.progress.stack_id = stack_id
-                return await act(
-                    Infrastructure.await_stack,
-                    record.model_copy(update={"stack_id": stack_id}),
-                    summary=f"Wait until stack {record.name} is complete",
-                    deadline=plans.STACK.deadline,
-                )
-        finally:
-            await self._board.flush()
+        async with self._board.reporting(), self._board.step(plans.STACK):
+            stack_id = await act(
+                Infrastructure.create_stack,
+                record,
+                summary=f"Create ROS stack {record.name}",
+                deadline=plans.STACK.deadline,
+            )
+            self._board.progress.stack_id = stack_id
+            return await act(
+                Infrastructure.await_stack,
+                record.model_copy(update={"stack_id": stack_id}),
+                summary=f"Wait until stack {record.name} is complete",
+                deadline=plans.STACK.deadline,
+            )

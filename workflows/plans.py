@@ -17,7 +17,8 @@ VALIDATE = StepPlan(
     "validate",
     "Check the configuration against the cloud",
     "the cloud's answers about credentials, region, zone, image, instance type, disk and package",
-    _minutes(3),
+    # A person waits for this one; a throttled call is let through again within a minute.
+    timedelta(seconds=90),
     "the create is refused",
 )
 REGISTER = StepPlan("register", "Write the index entry", "the bucket to accept the index entry", _minutes(5))

@@ -1,0 +1,95 @@
+"""Activities upon a cloud in memory, in the environment that Temporal's SDK gives for their tests."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from tests.world.cloud import MemoryCloud
+from tests.world.guide import guide_config
+from wdrip.clients.ecs import Image
+from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Phase, Versions
+from wdrip.models.package import PackageEntry, PackageIndex, PackageVersions
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> MemoryCloud:
+    """A cloud that sells what the guide asks for and has one package."""
+    cloud = MemoryCloud(tmp_path)
+    image = guide_config("c").iaas.image
+    cloud.machines.images[image] = Image(image, "CentOS 7.9", "Available", 20)
+    package = PackageEntry(
+        name="kubernetes-v1.20.2-linux-amd64",
+        key="wdrip/packages/kubernetes-v1.20.2.tar.gz",
+        size=1,
+        sha256="ab" * 32,
+        architecture="amd64",
+        origin="source",
+        versions=PackageVersions(
+            kubernetes="1.20.2", etcd="3.4.23", containerd="1.6.20", runc="1.1.5", cni="1.1.1"
+        ),
+    )
+    index = PackageIndex(packages=[package])
+    cloud.oss.objects["wdrip/packages/index.json"] = index.model_dump_json().encode()
+    cloud.oss.objects[package.key] = b"archive"
+    return cloud
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run an activity method with its argument, a few seconds before its deadline."""
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(
+        environment.info,
+        scheduled_time=datetime.now(UTC),
+        schedule_to_close_timeout=timedelta(seconds=3),
+        start_to_close_timeout=timedelta(seconds=3),
+    )
+    return environment.run
+
+
+@pytest.fixture
+def record() -> ClusterRecord:
+    """A cluster that has been accepted."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return ClusterRecord(
+        name="c1",
+        uid="uid-1",
+        provider="alibaba.test",
+        region="cn-hangzhou",
+        phase=Phase.CREATING,
+        config=guide_config("c1"),
+        asked=Versions(kubernetes="1.20.4-aliyun.1", etcd="v3.4.3", runtime="docker 19.03.5"),
+        actual=Versions(kubernetes="v1.20.2", etcd="v3.4.23", runtime="containerd 1.6.20"),
+        package="kubernetes-v1.20.2-linux-amd64",
+        created=now,
+        updated=now,
+    )
+
+
+@pytest.fixture
+def machine() -> Machine:
+    """The first master."""
+    return Machine(instance_id="i-1", private_ip="192.168.0.77", zone_id="cn-hangzhou-k", role="master")
+
+
+@pytest.fixture
+def outputs() -> InfrastructureOutputs:
+    """What the stack gives."""
+    return InfrastructureOutputs(
+        stack_id="stack-1",
+        vpc_id="vpc-1",
+        vswitch_ids={"cn-hangzhou-k": "vsw-1"},
+        security_group_id="sg-1",
+        load_balancer_id="lb-1",
+        public_endpoint="127.47.0.1",
+        private_endpoint="192.168.0.75",
+        master_role="c1-master-role",
+        worker_role="c1-worker-role",
+    )

@@ -23,15 +23,24 @@ if TYPE_CHECKING:
 @click.option(
     "--upload", is_flag=True, help="Put it into the bucket, and into the bucket's index of packages."
 )
-def command(version: str | None, upload: bool) -> int:
+@click.option(
+    "--extract",
+    type=(str, click.Path(path_type=Path, dir_okay=False)),
+    metavar="PROGRAM FILE",
+    help="Write one of its programs, e.g. kubectl, to FILE.",
+)
+def command(version: str | None, upload: bool, extract: tuple[str, Path] | None) -> int:
     """Make the software package that machines install, unless the cache has it; print the archive's path.
 
     Kubernetes comes from the official downloads where they can be reached, else it is built from the
     distribution's source; progress goes to stderr.
     """
     from wdrip.nodes.package import DEFAULT_VERSION, build_package
+    from wdrip.nodes.package.extract import extract_program
 
     package = build_package(_cache(), version or DEFAULT_VERSION, _report)
+    if extract:
+        extract_program(package, *extract)
     if upload:
         _upload(package)
     print(package.archive)
@@ -41,23 +50,9 @@ def command(version: str | None, upload: bool) -> int:
 def _upload(package: "BuiltPackage") -> None:
     from starters.log import log
     from starters.session import load_config, open_bucket
-    from wdrip import names
-    from wdrip.models.package import PackageIndex
+    from wdrip.nodes.package.publish import publish
 
-    bucket = open_bucket(load_config().provider())
-    bucket.ensure()
-    entry = package.entry
-    place = f"oss://{bucket.name}/{entry.key}"
-    there = bucket.head(entry.key)
-    if there is not None and there.sha256 == entry.sha256:
-        log(f"oss has object [{place}]")
-    else:
-        log(f"oss put object to [{place}], {entry.size / 1e6:.0f} MB")
-        bucket.upload(entry.key, package.archive)
-    # The index last: what it lists has arrived.
-    found = bucket.get(names.PACKAGE_INDEX_KEY)
-    index = PackageIndex.model_validate_json(found) if found is not None else PackageIndex()
-    bucket.put(names.PACKAGE_INDEX_KEY, index.with_entry(entry).model_dump_json(indent=2).encode())
+    publish(package, open_bucket(load_config().provider()), log)
 
 
 def _cache() -> Path:

@@ -32,6 +32,8 @@ MANIFEST = "manifest.json"
 
 _HERE = Path(__file__).parent
 
+_READERS = {"__init__.py", "extract.py", "publish.py"}
+
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+)")
 
 
@@ -97,8 +99,9 @@ def build_package(
 
 
 def _directory(cache: Path, version: str, origin: Origin) -> Path:
-    # Any change of the builder is a change of what it makes.
+    # Any change of the builder is a change of what it makes; the others only read what is made.
     builder = sorted(path for path in _HERE.iterdir() if path.suffix in {".py", ".sh", ".c"})
+    builder = [path for path in builder if path.name not in _READERS]
     return cache / "packages" / f"{package_name(version)}-{origin}-{recipe(*builder)}"
 
 

@@ -1,0 +1,31 @@
+"""Takes single programs out of a package, e.g. kubectl for the person's own machine."""
+
+import tarfile
+import tempfile
+from pathlib import Path
+
+from wdrip.errors import InvalidInput, PermanentError
+from wdrip.nodes.package.build import BuiltPackage
+
+
+def extract_program(built: BuiltPackage, program: str, target: Path) -> None:
+    """Writes a program of the package to `target`, executable; a running older one keeps its own file.
+
+    Raises InvalidInput when the package has no such program, PermanentError when `target` cannot be written.
+    """
+    there = [path.path for path in built.manifest.files if path.path.startswith("bin/")]
+    wanted = f"bin/{program}"
+    if wanted not in there:
+        names = ", ".join(path.removeprefix("bin/") for path in there)
+        raise InvalidInput("--extract", f"the package holds no program {program}", f"choose one of {names}")
+    try:
+        with (
+            tarfile.open(built.archive, "r:gz") as archive,
+            tempfile.TemporaryDirectory(dir=target.parent) as part,
+        ):
+            # Members stand sorted, programs first: reading on to the end would be wasted.
+            member = next(member for member in archive if member.name == wanted)
+            archive.extract(member, part, filter="data")
+            (Path(part) / wanted).rename(target)
+    except OSError as problem:
+        raise PermanentError(f"cannot write {target}: {problem}") from problem

@@ -83,6 +83,7 @@ class Resource(BaseModel):
     operation_id: the operation that last began work on it.
     started: when that work began.
     replacing: an update removes this incarnation to make the next.
+    unclear: a create was begun of which it is not known whether it made something.
     """
 
     stack_id: str
@@ -97,6 +98,7 @@ class Resource(BaseModel):
     token: str = ""
     operation_id: str = ""
     replacing: bool = False
+    unclear: bool = False
     properties: dict[str, Any] = Field(default_factory=dict)
     attributes: dict[str, Any] = Field(default_factory=dict)
     dependencies: list[str] = Field(default_factory=list)

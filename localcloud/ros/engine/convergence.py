@@ -71,7 +71,7 @@ class Convergence:
         properties = blueprint.properties(logical_id, live)
         waits = sorted(blueprint.graph[logical_id])
         resource = self._records.resource(self._stack.id, logical_id)
-        if resource is None or not resource.exists or self._creating(resource):
+        if resource is None or self._never_made(resource):
             await self._worker.create(definition, properties, waits)
             return
         if self._is_done(resource):
@@ -89,17 +89,17 @@ class Convergence:
         else:
             await self._worker.update(definition, properties, waits)
 
-    def _creating(self, resource: Resource) -> bool:
-        return resource.status == "CREATE_IN_PROGRESS" and resource.operation_id == self._operation.id
+    def _never_made(self, resource: Resource) -> bool:
+        """Whether a create is due, begun or failed; a replacement between old and new is neither."""
+        return not resource.exists or not (resource.physical_id or resource.replacing)
 
     def _is_done(self, resource: Resource) -> bool:
         return resource.operation_id == self._operation.id and resource.status.endswith("_COMPLETE")
 
     def _must_replace(self, resource: Resource, wanted_type: str) -> bool:
-        begun = resource.replacing
-        half_made = resource.status in ("CREATE_FAILED", "DELETE_FAILED") or not resource.physical_id
+        half_removed = resource.status == "DELETE_FAILED"
         tainted = resource.logical_id in self._operation.tainted
-        return begun or half_made or tainted or resource.type != wanted_type
+        return resource.replacing or half_removed or tainted or resource.type != wanted_type
 
     def _fixed(self, type_name: str, changed: frozenset[str]) -> list[str]:
         schema = self._registry.find(type_name).properties

@@ -59,6 +59,7 @@ class Worker:
                 updated=now,
                 token=uuid4().hex,
                 operation_id=self._operation.id,
+                unclear=True,
             )
             describe(resource, definition, waits)
             resource.properties = dict(properties)
@@ -100,12 +101,13 @@ class Worker:
             resource.operation_id = self._operation.id
             resource.started = self._context.now()
             self._records.move_resource(self._stack, resource, "UPDATE_IN_PROGRESS", "state changed")
-        if resource.token != self._successor():
+        if resource.token != self._successor(resource):
             await self._perform(resource, resource, "UPDATE", self._registry.find(resource.type).delete)
             resource.type = definition.type
             resource.physical_id, resource.attributes = "", {}
             resource.properties = dict(properties)
-            resource.token = self._successor()
+            resource.token = self._successor(resource)
+            resource.unclear = True
             describe(resource, definition, waits)
             self._records.save_resource(resource)
         await self._make(resource, "UPDATE")
@@ -122,6 +124,8 @@ class Worker:
             resource.operation_id = self._operation.id
             resource.started = self._context.now()
             self._records.move_resource(self._stack, resource, "DELETE_IN_PROGRESS", "state changed")
+        if resource.unclear:
+            await self._clear_up(resource)
         retained = logical_id in self._operation.retained or resource.deletion_policy == "Retain"
         if resource.physical_id and not retained:
             await self._perform(resource, resource, "DELETE", self._registry.find(resource.type).delete)
@@ -133,19 +137,35 @@ class Worker:
         resource.operation_id = self._operation.id
         return self._failed(resource, "UPDATE", error)
 
-    def _successor(self) -> str:
+    def _successor(self, resource: Resource) -> str:
         """The token of what a replacement makes: known before, so that a kill between is noticed."""
-        return f"{self._operation.id}-new"
+        return f"{self._operation.id}-{resource.logical_id}"
 
     async def _make(self, resource: Resource, action: str) -> None:
         made = await self._perform(resource, resource, action, self._registry.find(resource.type).create)
         resource.replacing = False
         self._complete(resource, made, action)
 
+    async def _clear_up(self, resource: Resource) -> None:
+        """Learn what a create that was cut off has made: repeated with its token it finds the same resource.
+
+        A create that fails now has made nothing that can be found. What only waits makes nothing.
+        """
+        resource_type = self._registry.find(resource.type)
+        if not resource_type.waits:
+            try:
+                made = await resource_type.create(self._step(resource))
+                resource.physical_id, resource.attributes = made.physical_id, dict(made.attributes)
+            except ApiError as error:
+                _log.info("nothing was made for %s: %s", resource.logical_id, error)
+        resource.unclear = False
+        self._records.save_resource(resource)
+
     def _complete(self, resource: Resource, made: Made | None, action: str) -> None:
         if made is not None:
             resource.physical_id = made.physical_id
             resource.attributes = dict(made.attributes)
+            resource.unclear = False
         self._records.move_resource(self._stack, resource, f"{action}_COMPLETE", "state changed")
 
     async def _perform(self, resource: Resource, wanted: Resource, action: str, call: Call) -> Made | None:
@@ -156,6 +176,7 @@ class Worker:
                 return await self._control.unless_aborted(work)
             return await work
         except ApiError as error:
+            resource.unclear = False
             raise self._failed(resource, action, error) from error
         except Exception as error:
             _log.exception("%s of %s (%s) failed", action, resource.logical_id, resource.type)

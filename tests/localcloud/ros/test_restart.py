@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from localcloud.core.store import Store
 from tests.localcloud.ros.fabric import InMemoryFabric
 from tests.localcloud.ros.stacks import Ros, ref, resource, role, running_ros, template, vpc, vswitch
 from tests.localcloud.running import wait_until
@@ -48,6 +49,36 @@ def test_a_create_goes_on_after_a_kill_at_any_resource(tmp_path: Path) -> None:
             assert _counts(ros) == _KINDS
             begun = [event for event in ros.events(stack_id) if event[1] == "CREATE_IN_PROGRESS"]
             assert len(begun) == len(set(begun)) == 5
+
+
+def test_time_runs_while_the_cloud_is_away(tmp_path: Path) -> None:
+    with running_ros(tmp_path / "cloud") as ros:
+        ros.fail("RAM::Role", "hang")
+        stack_id = ros.create(_BODY)
+        assert wait_until(lambda: ros.statuses(stack_id)["Role"] == "CREATE_IN_PROGRESS")
+    store = Store(tmp_path / "cloud" / "state.sqlite")
+    document = store.get("ros-stack", stack_id)
+    assert document is not None
+    document["operation"]["deadline"] = "2020-01-01T00:00:00Z"
+    store.put("ros-stack", stack_id, document)
+    store.close()
+
+    with running_ros(tmp_path / "cloud") as ros:
+        stack = ros.settled(stack_id)
+        assert stack.status == "CREATE_ROLLBACK_COMPLETE"
+        assert "Stack CREATE timed out" in stack.status_reason
+        assert _counts(ros) == dict.fromkeys(_KINDS, 0)
+
+
+def test_what_was_cut_off_in_making_is_rolled_back_too(tmp_path: Path) -> None:
+    with running_ros(tmp_path / "cloud", InMemoryFabric(frozenset(["vpc"]))) as ros:
+        stack_id = ros.create(_BODY)
+        assert wait_until(lambda: len(ros.store.list("vpc")) == 1)
+        ros.cancel(stack_id)
+
+    with running_ros(tmp_path / "cloud") as ros:
+        assert ros.settled(stack_id).status == "CREATE_ROLLBACK_COMPLETE"
+        assert _counts(ros) == dict.fromkeys(_KINDS, 0)
 
 
 def test_an_update_goes_on_after_a_kill(tmp_path: Path) -> None:

@@ -113,6 +113,27 @@ def test_a_fixed_property_changes_only_by_replacement(ros: Ros) -> None:
     assert [each["CidrBlock"] for each in ros.store.list("vpc")] == ["10.0.0.0/8"]
 
 
+def test_two_replacements_in_one_update_make_two_resources(ros: Ros) -> None:
+    stack = ros.made(template({"A": vpc(), "B": vpc()}))
+    body = template({"A": vpc("10.0.0.0/8"), "B": vpc("172.16.0.0/12")})
+
+    ros.update(stack.stack_id, body, replacement_option="Enabled")
+
+    assert ros.settled(stack.stack_id).status == "UPDATE_COMPLETE"
+    assert {each["CidrBlock"] for each in ros.store.list("vpc")} == {"10.0.0.0/8", "172.16.0.0/12"}
+
+
+def test_an_update_finishes_what_a_create_left(ros: Ros) -> None:
+    ros.made(template({"A": role("taken")}), stack_name="other")
+    stack = ros.settled(ros.create(template({"A": role("taken"), "V": vpc()}), disable_rollback=True))
+    assert ros.statuses(stack.stack_id)["A"] == "CREATE_FAILED"
+
+    ros.update(stack.stack_id, template({"A": role("free"), "V": vpc()}))
+
+    assert ros.settled(stack.stack_id).status == "UPDATE_COMPLETE"
+    assert sorted(each["RoleName"] for each in ros.store.list("ram-role")) == ["free", "taken"]
+
+
 def test_a_tainted_resource_is_made_anew(ros: Ros) -> None:
     body = template({"Vpc": vpc()})
     stack = ros.made(body)

@@ -22,10 +22,20 @@ export DEBIAN_FRONTEND=noninteractive
 apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
 # No service may start on this host because a package brought its unit along.
 policy=/usr/sbin/policy-rc.d
+cleanup=()
+trap 'rm -f "${cleanup[@]}"' EXIT
 if [ ! -e "$policy" ]; then
-  trap 'rm -f "$policy"' EXIT
+  cleanup+=("$policy")
   printf '#!/bin/sh\nexit 101\n' >"$policy"
   chmod 755 "$policy"
 fi
-"${apt[@]}" update >&2
-"${apt[@]}" install --yes --no-install-recommends "${missing[@]}" >&2
+said=$(mktemp)
+cleanup+=("$said")
+install_missing() {
+  "${apt[@]}" update && "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
+}
+if ! install_missing >"$said" 2>&1; then
+  cat "$said" >&2
+  echo "wdrip: installing ${missing[*]} failed" >&2
+  exit 1
+fi

@@ -11,12 +11,15 @@ _FIRST, _COUNT = 10000, 10000
 
 
 def kept_ports(state_dir: Path, wanted: Mapping[str, int]) -> dict[str, int]:
-    """A port for each name: the kept one, else the wanted number when it is free, else another free one."""
+    """A port for each name: the kept one, else the wanted number when it is free, else any free one.
+
+    wanted: numbers by name; 0 wants none in particular.
+    """
     path = state_dir / "ports.json"
     if path.exists():
         return {name: int(port) for name, port in json.loads(path.read_text(encoding="utf-8")).items()}
     others = _others(state_dir)
-    ports = {name: number if _is_free(number) else next(others) for name, number in wanted.items()}
+    ports = {name: number if number and _is_free(number) else next(others) for name, number in wanted.items()}
     path.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
     return ports
 

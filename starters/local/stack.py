@@ -45,9 +45,14 @@ class LocalStack:
     @property
     def name(self) -> str:
         """The context's name: `local`, with six hex digits of the path when it is not the default one."""
-        if self.state_dir == DEFAULT_STATE.expanduser().resolve():
+        if self._is_default:
             return "local"
         return "local-" + hashlib.sha256(str(self.state_dir).encode()).hexdigest()[:6]
+
+    @property
+    def programs(self) -> tuple[Background, ...]:
+        """What runs, in the order in which it starts."""
+        return self._temporal, self._cloud, self._worker
 
     def up(self, say: Say) -> None:
         """Start whatever does not run yet and write the access into the configuration file."""
@@ -92,6 +97,10 @@ class LocalStack:
         say(f"state         removed {self.state_dir}")
 
     @property
+    def _is_default(self) -> bool:
+        return self.state_dir == DEFAULT_STATE.expanduser().resolve()
+
+    @property
     def _temporal(self) -> Background:
         return Background("temporal", self.state_dir)
 
@@ -108,8 +117,10 @@ class LocalStack:
         return self.state_dir / "cloud"
 
     def _ports(self) -> dict[str, int]:
-        # Temporal's own defaults, so that its command line tool finds this server without being told.
-        return kept_ports(self.state_dir, {"temporal": 7233, "webUi": 8233, "temporalMetrics": 9233})
+        # Temporal's own defaults, so that its command line tool finds the person's one server without being
+        # told; further stacks keep out of the way.
+        usual = {"temporal": 7233, "webUi": 8233, "temporalMetrics": 9233}
+        return kept_ports(self.state_dir, usual if self._is_default else dict.fromkeys(usual, 0))
 
     def _start_temporal(self, ports: dict[str, int], address: str) -> bool:
         if self._temporal.pid() is not None:
@@ -166,7 +177,10 @@ class LocalStack:
                 f"the local cloud was not cleaned after {_CLEAN_SECONDS} s; try `wdrip down` again"
             ) from error
         if done.returncode != 0:
-            raise PermanentError(f"cleaning the local cloud failed: {done.stderr or done.stdout}")
+            said = (done.stderr or done.stdout).strip().splitlines()
+            raise PermanentError(
+                f"cleaning the local cloud failed: {said[-1] if said else 'it said nothing'}"
+            )
 
 
 def _how(started: bool) -> str:

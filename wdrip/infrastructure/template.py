@@ -5,6 +5,7 @@ Machines are not in it: ECS owns them. Which of them stand behind the load balan
 by hand in the ROS console.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,9 @@ API_PORT = 6443
 
 EIP_BANDWIDTH = 100
 """Mbit/s ceiling of the public addresses. They are billed by traffic, so the ceiling itself costs nothing."""
+
+_ROLE_NAME_LENGTH = 64
+"""Most characters of a role's name (RAM CreateRole)."""
 
 _TRUST_ECS = {
     "Version": "1",
@@ -52,7 +56,7 @@ def stack_template(config: ClusterConfig) -> dict[str, Any]:
             **_network(config),
             **_way_out(config),
             **_load_balancer(config),
-            **_roles(),
+            **_roles(config.clusterid),
         },
         "Outputs": _outputs(config),
     }
@@ -258,13 +262,22 @@ def _address(suffix: str) -> dict[str, Any]:
     )
 
 
-def _roles() -> dict[str, Any]:
+def _role_name(cluster: str, role: str) -> str:
+    """Unique in the account; of a cluster's name too long for it, a hash stands for the end."""
+    name = f"{cluster}-{role}-role"
+    if len(name) <= _ROLE_NAME_LENGTH:
+        return name
+    digest = hashlib.sha256(cluster.encode()).hexdigest()[:8]
+    return f"{cluster[: _ROLE_NAME_LENGTH - len(name) + len(cluster) - 9]}-{digest}-{role}-role"
+
+
+def _roles(cluster: str) -> dict[str, Any]:
     return {
         f"Kubernetes{role.title()}Role": _resource(
             "RAM::Role",
             {
                 # Role names are one space for the whole account, so the cluster's name is part of them.
-                "RoleName": _name(f"{role}-role"),
+                "RoleName": _role_name(cluster, role),
                 "Description": f"Machines of a wdrip cluster: {role}",
                 "AssumeRolePolicyDocument": _TRUST_ECS,
                 "DeletionForce": True,

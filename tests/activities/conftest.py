@@ -11,9 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from tests.world.cloud import MemoryCloud
 from tests.world.guide import guide_config
-from wdrip.clients.ecs import Image
+from tests.world.stocked import stock
 from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Phase, Versions
-from wdrip.models.package import PackageEntry, PackageIndex, PackageVersions
 
 Run = Callable[..., Any]
 
@@ -21,24 +20,7 @@ Run = Callable[..., Any]
 @pytest.fixture
 def cloud(tmp_path: Path) -> MemoryCloud:
     """A cloud that sells what the guide asks for and has one package."""
-    cloud = MemoryCloud(tmp_path)
-    image = guide_config("c").iaas.image
-    cloud.machines.images[image] = Image(image, "CentOS 7.9", "Available", 20)
-    package = PackageEntry(
-        name="kubernetes-v1.20.2-linux-amd64",
-        key="wdrip/packages/kubernetes-v1.20.2.tar.gz",
-        size=1,
-        sha256="ab" * 32,
-        architecture="amd64",
-        origin="source",
-        versions=PackageVersions(
-            kubernetes="1.20.2", etcd="3.4.23", containerd="1.6.20", runc="1.1.5", cni="1.1.1"
-        ),
-    )
-    index = PackageIndex(packages=[package])
-    cloud.oss.objects["wdrip/packages/index.json"] = index.model_dump_json().encode()
-    cloud.oss.objects[package.key] = b"archive"
-    return cloud
+    return stock(MemoryCloud(tmp_path))
 
 
 @pytest.fixture

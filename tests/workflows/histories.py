@@ -1,0 +1,71 @@
+"""Writes the histories that test_replay.py replays: `python -m tests.workflows.histories`."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client, WorkflowFailureError
+
+from tests.temporal_server import temporal_server
+from tests.world.stage import Stage
+from tests.world.world import Fault
+from wdrip.models.cluster import Phase
+
+FOLDER = Path(__file__).parent / "histories"
+
+
+async def _created_and_deleted(stage: Stage) -> dict[str, str]:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    uid = stage.world.index[stage.name].uid
+    await stage.delete()
+    await stage.result()
+    return {
+        stage.name: "cluster-created-and-deleted",
+        f"{stage.name}/infrastructure/{uid}": "create-infrastructure",
+        f"{stage.name}/first-master/{uid}": "bootstrap-first-master",
+    }
+
+
+async def _failed_and_undone(stage: Stage) -> dict[str, str]:
+    stage.world.fail("start_first_etcd", Fault.REFUSED)
+    await stage.create()
+    with suppress(WorkflowFailureError):
+        await stage.result()
+    return {stage.name: "cluster-failed-and-undone"}
+
+
+def _portable(event: Any) -> Any:
+    """Without what tells of the machine that wrote it and what replay does not read."""
+    if isinstance(event, dict):
+        kept = {key: value for key, value in event.items() if key not in ("stackTrace", "identity")}
+        return {key: _portable(value) for key, value in kept.items()}
+    return [_portable(each) for each in event] if isinstance(event, list) else event
+
+
+async def _play(client: Client, plot: Callable[[Stage], Awaitable[dict[str, str]]]) -> None:
+    """Let a plot happen; store the histories that it names, by workflow id."""
+    with ThreadPoolExecutor(20) as executor:
+        stage = Stage(client, executor)
+        async with stage.worker():
+            written = await plot(stage)
+    for workflow_id, name in written.items():
+        history = await client.get_workflow_handle(workflow_id).fetch_history()
+        text = json.dumps(_portable(json.loads(history.to_json())), indent=1)
+        (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+async def main() -> None:
+    """Play both plots on a server of their own and store what its histories say."""
+    FOLDER.mkdir(exist_ok=True)
+    async with temporal_server() as environment:
+        await _play(environment.client, _failed_and_undone)
+        await _play(environment.client, _created_and_deleted)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

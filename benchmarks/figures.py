@@ -133,23 +133,23 @@ def _timed(action: Callable[[], object]) -> float:
 
 def _bare_seconds() -> float:
     """The same machine, etcd and kubeadm by a shell script, without any cloud or workflow."""
-    from localcloud.images import rootfs_path  # the paths of what `prepare-machines.sh` made
-    from wdrip.nodes.package import cached_package
+    rootfs = _printed([sys.executable, "-m", "localcloud.images", "prepare"])
+    package = _printed([_WDRIP, "build"])
+    said = _printed([str(_ROOT / "benchmarks" / "bare" / "create.sh"), rootfs, package])
+    return float(said.rpartition("seconds: ")[2])
 
+
+def _printed(command: Sequence[str]) -> str:
     done = subprocess.run(
-        [str(_ROOT / "benchmarks" / "bare" / "create.sh"), str(rootfs_path()), str(cached_package().archive)],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=_CREATE_SECONDS,
+        command, check=True, stdout=subprocess.PIPE, text=True, timeout=_CREATE_SECONDS, cwd=_ROOT
     )
-    return float(done.stdout.rsplit("seconds: ", 1)[1])
+    return done.stdout.strip()
 
 
 async def _outside_activities(address: str, cluster: str) -> float:
     """Seconds of a create during which no activity of the cluster's workflow or its children ran.
 
-    An activity that was tried more than once counts from its scheduling: the history holds only the last start.
+    An activity that was tried more than once counts from its scheduling: only the last start is recorded.
     """
     client = await connect(address)
     spans: list[Span] = []

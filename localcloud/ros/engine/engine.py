@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from localcloud.core.context import Context
@@ -145,8 +145,3 @@ class Engine:
 
 def _cancel(control: Control, operation: Operation) -> None:
     control.stop(f"Stack {operation.action} was cancelled", abort=operation.cancel == "Quick")
-
-
-def shown_time(moment: datetime | None) -> str | None:
-    """A time as ROS shows it: UTC without a trailing Z."""
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S")

@@ -38,7 +38,6 @@ class LoadBalancer(ResourceType):
         "Tags": tags_property(),
         **not_emulated("DeletionProtection", "MasterZoneId", "SlaveZoneId"),
         **not_emulated("ModificationProtectionReason", "ModificationProtectionStatus"),
-        **not_emulated("AutoPay", "Duration", "PayType", "PricingCycle"),
     }
     attributes = frozenset(
         [

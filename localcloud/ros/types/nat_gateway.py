@@ -26,7 +26,7 @@ class NatGateway(ResourceType):
         "Tags": tags_property(),
         **not_emulated("AccessMode", "AvailabilityMode", "DeletionProtection", "EipBindMode"),
         **not_emulated("IcmpReplyEnabled", "Ipv4Prefix", "NatIp", "PrivateLinkEnabled"),
-        **not_emulated("SecurityProtectionEnabled", "AutoPay", "Duration", "PricingCycle", "Spec"),
+        **not_emulated("SecurityProtectionEnabled"),
     }
     attributes = frozenset(["NatGatewayId", "SNatTableId", "ForwardTableId"])
 

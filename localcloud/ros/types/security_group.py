@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from localcloud.core.errors import ApiError
 from localcloud.ros.properties import Property, Schema
-from localcloud.ros.types.base import Made, ResourceType, Step, ignore_gone, not_emulated, tags_property
+from localcloud.ros.types.base import Made, ResourceType, Step, ignore_gone, tags_property
 from localcloud.ros.types.security_group_rule import EGRESS, INGRESS, rule_peer_missing, security_rule
 
 
@@ -24,7 +24,6 @@ class SecurityGroup(ResourceType):
         "SecurityGroupEgress": Property("list", updatable=True, items=Property("map", fields=EGRESS)),
         "ResourceGroupId": Property(),
         "Tags": tags_property(),
-        **not_emulated("ServiceManaged"),
     }
     attributes = frozenset(["SecurityGroupId", "SecurityGroupName"])
 

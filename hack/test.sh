@@ -10,7 +10,7 @@ case "${1:-}" in
     exit 2
     ;;
 esac
-hack/apt-install.sh openssl etcd-server etcd-client
+hack/apt-install.sh openssl iproute2
 .venv/bin/python -m pytest -m "not machines"
 if [ "$1" = all ]; then
   hack/prepare-machines.sh

@@ -6,6 +6,8 @@ Every file is checked against the checksum that its project publishes beside it.
 import hashlib
 import re
 import tarfile
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import IO
 
 from wdrip.errors import PermanentError, TemporaryError
@@ -109,15 +112,33 @@ class OfficialSite:
     def unreachable(self, version: str, architecture: str) -> str | None:
         """Why the downloads cannot be used from here, in words; None when they can.
 
-        Asks each site for one small file, at most `REACH_DEADLINE` seconds each. Raises PermanentError when
-        the site answers that it has no such Kubernetes version.
+        Asks both sites at once for one small file each and waits `REACH_DEADLINE` seconds at most, name
+        resolution included. Raises PermanentError when the site says that it has no such Kubernetes version.
         """
-        for download in (kubernetes_server(version, architecture), runc(architecture)):
+        asked = [kubernetes_server(version, architecture), runc(architecture)]
+        answers: list[SimpleQueue[Exception | None]] = [SimpleQueue() for _ in asked]
+        for download, answer in zip(asked, answers, strict=True):
+            # A daemon: the system's resolver cannot be told to give up and must not hold up the end.
+            threading.Thread(target=self._try, args=(download, answer), daemon=True).start()
+        until = time.monotonic() + REACH_DEADLINE
+        for download, answer in zip(asked, answers, strict=True):
             try:
-                self._checksum(download, REACH_DEADLINE)
-            except OSError as problem:
+                problem = answer.get(timeout=max(0.0, until - time.monotonic()))
+            except Empty:
+                return f"{download.checksum_url}: no answer within {REACH_DEADLINE:.0f} s"
+            if isinstance(problem, OSError):
                 return f"{download.checksum_url}: {getattr(problem, 'reason', problem)}"
+            if problem is not None:
+                raise problem
         return None
+
+    def _try(self, download: Download, answer: "SimpleQueue[Exception | None]") -> None:
+        try:
+            self._checksum(download, REACH_DEADLINE)
+        except Exception as problem:  # noqa: BLE001 - told to the thread that asked
+            answer.put(problem)
+        else:
+            answer.put(None)
 
     def fetch(self, download: Download) -> Path:
         """The file, from the cache or the network, its checksum verified.

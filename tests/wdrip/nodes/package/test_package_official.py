@@ -1,4 +1,5 @@
 import socket
+import threading
 import urllib.error
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_both_sites_must_be_reachable(tmp_path: Path, downloads: Downloads) -> N
 
     site = OfficialSite(tmp_path, quiet, only_kubernetes)  # type: ignore[arg-type]
     assert "refused" in (site.unreachable("1.21.3", "amd64") or "")
+
+
+def test_a_site_that_never_answers_does_not_hold_up_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(official, "REACH_DEADLINE", 0.1)
+    released = threading.Event()
+
+    def hang(_url: str, _timeout: float) -> object:
+        released.wait(30)
+        raise OSError("too late")
+
+    obstacle = OfficialSite(tmp_path, quiet, hang).unreachable("1.21.3", "amd64")  # type: ignore[arg-type]
+    assert not released.is_set()
+    released.set()
+    assert "no answer within" in (obstacle or "")
 
 
 def test_a_version_that_was_never_released_is_refused(tmp_path: Path, downloads: Downloads) -> None:

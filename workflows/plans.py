@@ -18,7 +18,7 @@ VALIDATE = StepPlan(
     "Check the configuration against the cloud",
     "the cloud's answers about credentials, region, zone, image, instance type, disk and package",
     # A person waits for this one; a throttled call is let through again within a minute.
-    timedelta(seconds=90),
+    _minutes(2),
     "the create is refused",
 )
 REGISTER = StepPlan("register", "Write the index entry", "the bucket to accept the index entry", _minutes(5))

@@ -52,5 +52,5 @@ wait_until() {
 # tail_unit UNIT LINES: the end of a unit's journal, for the log of a failure.
 tail_unit() {
     echo "--- $1: $(systemctl show --property=ActiveState,SubState,NRestarts "$1" | paste -sd' ' || true)"
-    journalctl --unit="$1" --no-pager --lines="$2" --output=cat 2>&1 | cut -c1-400 || true
+    journalctl --unit="$1" --no-pager --lines="$2" --output=cat 2>&1 | cut -c1-240 || true
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.core.errors import ApiError
@@ -14,6 +14,8 @@ from localcloud.ros.engine.failure import Failure, StepFailedError
 from localcloud.ros.engine.scheduling import run_graph
 from localcloud.ros.template.dependencies import order, reverse
 
+# A busy machine must not fail a law by its slowness.
+_unhurried = settings(deadline=None)
 Graph = dict[str, frozenset[str]]
 
 
@@ -28,6 +30,7 @@ def _acyclic(draw: st.DrawFn) -> Graph:
     return {name: graph[name] for name in draw(st.permutations(names))}
 
 
+@_unhurried
 @given(_acyclic())
 def test_order_puts_each_after_what_it_waits_for(graph: Graph) -> None:
     ordered = order(graph)
@@ -37,11 +40,13 @@ def test_order_puts_each_after_what_it_waits_for(graph: Graph) -> None:
         assert all(ordered.index(each) < ordered.index(name) for each in waits_for)
 
 
+@_unhurried
 @given(_acyclic())
 def test_reversing_twice_gives_the_graph_back(graph: Graph) -> None:
     assert reverse(reverse(graph)) == graph
 
 
+@_unhurried
 @given(_acyclic(), st.data())
 def test_any_edge_back_is_a_cycle(graph: Graph, data: st.DataObject) -> None:
     ordered = order(graph)
@@ -56,6 +61,7 @@ def test_any_edge_back_is_a_cycle(graph: Graph, data: st.DataObject) -> None:
     assert last in caught.value.message
 
 
+@_unhurried
 @given(_acyclic(), st.integers(0, 3))
 def test_scheduling_respects_order_and_limit(graph: Graph, limit: int) -> None:
     running: set[str] = set()
@@ -73,6 +79,7 @@ def test_scheduling_respects_order_and_limit(graph: Graph, limit: int) -> None:
     assert sorted(done) == sorted(graph)
 
 
+@_unhurried
 @given(_acyclic(), st.data())
 def test_nothing_begins_on_top_of_a_failure(graph: Graph, data: st.DataObject) -> None:
     broken = data.draw(st.sampled_from(sorted(graph)))

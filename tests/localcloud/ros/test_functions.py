@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localcloud.core.errors import ApiError
@@ -25,6 +25,8 @@ _SCOPE = Scope(
     },
     zones={"cn-x": ["cn-x-a", "cn-x-b"]},
 )
+# A busy machine must not fail a law by its slowness.
+_unhurried = settings(deadline=None)
 _NO_VALUE = {"Ref": "ALIYUN::NoValue"}
 _TEXT = st.text(max_size=20)
 _JSON = st.recursive(
@@ -112,28 +114,33 @@ def test_wrong_arguments_are_refused(expression: Any) -> None:
     assert caught.value.code in ("InvalidTemplatePropertyType", "InvalidTemplateReference")
 
 
+@_unhurried
 @given(_JSON)
 def test_plain_data_stays_as_it_is(value: Any) -> None:
     assert evaluate(value, _SCOPE) == value
 
 
+@_unhurried
 @given(st.lists(st.text("abc", max_size=3), min_size=1))
 def test_split_undoes_join(items: list[str]) -> None:
     assert evaluate({"Fn::Split": ["|", {"Fn::Join": ["|", items]}]}, _SCOPE) == items
 
 
+@_unhurried
 @given(st.lists(_JSON, max_size=5), st.integers(0, 10))
 def test_select_takes_an_item_or_nothing(items: list[Any], index: int) -> None:
     expected = items[index] if index < len(items) else ""
     assert evaluate({"Fn::Select": [index, items]}, _SCOPE) == expected
 
 
+@_unhurried
 @given(st.lists(st.lists(_TEXT, max_size=3), max_size=4))
 def test_merging_adds_the_lengths(lists: list[list[str]]) -> None:
     merged = {"Fn::Length": {"Fn::ListMerge": lists}}
     assert evaluate(merged, _SCOPE) == sum(len(each) for each in lists)
 
 
+@_unhurried
 @given(_TEXT)
 def test_base64_is_that_of_everybody(text: str) -> None:
     encoded = evaluate({"Fn::Base64Encode": text}, _SCOPE)
@@ -141,6 +148,7 @@ def test_base64_is_that_of_everybody(text: str) -> None:
     assert evaluate({"Fn::Base64Decode": encoded}, _SCOPE) == text
 
 
+@_unhurried
 @given(_JSON)
 def test_str_of_what_is_no_text_is_json(value: Any) -> None:
     shown = evaluate({"Fn::Str": value}, _SCOPE)
@@ -148,6 +156,7 @@ def test_str_of_what_is_no_text_is_json(value: Any) -> None:
         assert json.loads(shown) == value
 
 
+@_unhurried
 @given(st.dictionaries(st.text("ab", min_size=1, max_size=2), _TEXT), st.text("abc", max_size=10))
 def test_replacements_are_not_replaced_again(replacements: dict[str, str], text: str) -> None:
     marked = {key: f"<{index}>" for index, key in enumerate(replacements)}

@@ -22,7 +22,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # agent. A command that is ended from outside takes its whole process group along.
 _FINISH = """#!/bin/sh
 if [ "$SERVICE_RESULT" != success ] && [ "$SERVICE_RESULT" != exit-code ] || [ "$EXIT_CODE" = killed ]; then
-  kill -KILL -- "-$(cat "$1/pid")" 2>/dev/null
+  kill -9 "-$(cat "$1/pid")" 2>/dev/null
 fi
 printf '%s %s %s\\n' "$SERVICE_RESULT" "$EXIT_CODE" "$EXIT_STATUS" > "$1/result.new"
 mv "$1/result.new" "$1/result"

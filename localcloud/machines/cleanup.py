@@ -1,4 +1,4 @@
-"""Clearing away what a killed cloud left on the host: only what carries the identity of its state directory."""
+"""Clearing what a killed cloud left on the host: only what carries the identity of its state directory."""
 
 from __future__ import annotations
 

@@ -126,7 +126,9 @@ async def connect(config: WdripConfig, environment: Mapping[str, str]) -> Client
 
     Raises PermanentError when no server answers.
     """
-    settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config(override_env_vars=environment))
+    settings: dict[str, Any] = dict(
+        ClientConfig.load_client_connect_config(disable_file=True, override_env_vars=dict(environment))
+    )
     settings.setdefault("target_host", config.temporal.address)
     settings.setdefault("namespace", config.temporal.namespace)
     address = environment.get(METRICS_ADDRESS)

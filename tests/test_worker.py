@@ -1,7 +1,9 @@
 """The worker: a create and a delete by real workflows and real activities upon a cloud in memory."""
 
+import asyncio
 import base64
 import json
+import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -145,6 +147,57 @@ def busy(spans: list[tuple[datetime, datetime]]) -> timedelta:
         total += max(end - max(start, until), timedelta())
         until = max(until, end)
     return total
+
+
+CONFIG = """
+contexts: [{name: dev, context: {provider-key: alibaba.test}}]
+current-context: dev
+providers:
+- name: alibaba.test
+  provider:
+    name: alibaba
+    value: {accessKeyId: LTAI-test, accessKeySecret: secret, bucketName: wdrip-index, region: cn-hangzhou}
+"""
+
+
+async def worker_process(tmp_path: Path, address: str) -> asyncio.subprocess.Process:
+    """`python worker.py` with that configuration and nothing else in its environment."""
+    config = tmp_path / "config"
+    config.write_text(CONFIG, encoding="utf-8")
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "worker.py",
+        cwd=Path(__file__).parent.parent,
+        env={"WDRIP_CONFIG": str(config), "TEMPORAL_ADDRESS": address, "HOME": str(tmp_path)},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_the_process_says_when_it_is_ready_stays_small_and_stops_when_told(tmp_path: Path) -> None:
+    async with temporal_server() as environment:
+        address = environment.client.service_client.config.target_host
+        process = await worker_process(tmp_path, address)
+        assert process.stderr
+        ready = (await process.stderr.readline()).decode()
+        memory = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        process.terminate()
+        rest = (await process.stderr.read()).decode()
+
+    assert f"ready: task queue wdrip at {address}" in ready
+    resident = int(memory.partition("VmRSS:")[2].split()[0]) // 1024
+    assert resident < 250
+    assert "stopped" in rest
+    assert await process.wait() == 0
+
+
+async def test_the_process_says_in_a_line_that_no_server_answers(tmp_path: Path) -> None:
+    process = await worker_process(tmp_path, "127.0.0.1:1")
+    assert process.stderr
+    said = (await process.stderr.read()).decode()
+
+    assert await process.wait() == 1
+    assert "no Temporal at 127.0.0.1:1" in said
+    assert "Traceback" not in said
 
 
 async def test_a_namespace_without_search_attributes_is_refused_with_the_command_to_run() -> None:

@@ -4,6 +4,7 @@ Sources of the codes: the error tables of the RunInstances, Cloud Assistant, ROS
 retry rules of the Terraform provider for Alibaba Cloud.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ _BUSY = re.compile(
     r"|OperationConflict|Operation\.Conflict|InvalidOperation\.Conflict|LastTokenProcessing"
     r"|LastOrderProcessing|LastRequestProcessing|IdempotentTokenProcessing|DistibuteLock|OperationBusy"
     r"|IncorrectInstanceStatus|IncorrectVSwitchStatus|IncorrectVpcStatus|InstanceNotReady"
-    r"|SignatureNonceUsed|RequestTimeout$|CreatingConflict|DependencyViolation"
+    r"|SignatureNonceUsed|RequestTimeout$|CreatingConflict|DependencyViolation|^Conflict$"
 )
 """Codes of something that passes by itself: load, a neighbour's operation, a state on its way."""
 
@@ -141,8 +142,22 @@ def _attribute(error: BaseException, *names: str) -> Any:
 
 
 def _code(error: BaseException) -> str:
-    """Tea and oss2: `code`; the Kubernetes client has a `reason`."""
-    return str(_attribute(error, "code", "reason") or type(error).__name__)
+    """Tea and oss2: `code`. The Kubernetes client's `reason` is HTTP's; the API server's is in the body."""
+    return str(
+        _attribute(error, "code")
+        or _kubernetes(error, "reason")
+        or _attribute(error, "reason")
+        or type(error).__name__
+    )
+
+
+def _kubernetes(error: BaseException, field: str) -> str:
+    """A field of the Status object with which an API server refuses; empty when there is none."""
+    try:
+        status = json.loads(getattr(error, "body", None) or "{}")
+    except (ValueError, TypeError):
+        return ""
+    return str(status.get(field) or "") if isinstance(status, dict) else ""
 
 
 def _status(error: BaseException) -> int:
@@ -154,8 +169,8 @@ def _message(error: BaseException) -> str:
     """Without the SDK's own prefix and suffix: `code: 403, <message> request id: <id>`."""
     data = getattr(error, "data", None)
     inner = _attribute(error, "inner_exception")
-    message = (data.get("Message") if isinstance(data, dict) else None) or _attribute(error, "message")
-    text = str(message or inner or error)
+    told = data.get("Message") if isinstance(data, dict) else _kubernetes(error, "message")
+    text = str(told or _attribute(error, "message") or inner or error)
     return re.sub(r"^code: \d+, | request id: .*$", "", text.strip().splitlines()[0] if text.strip() else "")
 
 

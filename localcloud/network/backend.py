@@ -58,7 +58,11 @@ class Network:
         self.server_health = self.load_balancers.server_health
 
     async def start(self) -> None:
-        """Make again what the records hold and the host has lost; serve inside every VPC."""
+        """Remove what no record knows, make again what the host has lost, serve inside every VPC."""
+        kinds = (self.vpcs.vpcs, self.load_balancers.balancers)
+        known = {document_id for records in kinds for document_id in records.ids()}
+        known |= set(self.interfaces.owners())
+        await self.fabric.keep_only(frozenset(known))
         await self.vpcs.start()
         await self.load_balancers.start()
 

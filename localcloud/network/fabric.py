@@ -69,6 +69,9 @@ class Balancer:
 class Fabric(Protocol):
     """Realises networks. Raises OSError or subprocess errors when the host refuses."""
 
+    async def keep_only(self, ids: frozenset[str]) -> None:
+        """Remove everything of this cloud but these VPCs, machines and load balancers."""
+
     async def ensure_vpc(self, vpc_id: str) -> None:
         """A router of its own, isolated from every other VPC and from the host."""
 

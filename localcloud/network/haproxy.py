@@ -70,6 +70,13 @@ class Processes:
                 each.unlink()
             path.parent.rmdir()
 
+    async def keep_only(self, balancer_ids: frozenset[str]) -> None:
+        """Remove every balancer but these."""
+        folders = self._directory.iterdir() if self._directory.exists() else ()
+        for balancer_id in sorted(each.name for each in folders):
+            if balancer_id not in balancer_ids:
+                await self.remove(balancer_id)
+
     async def health(self, balancer_id: str) -> dict[str, dict[int, bool]]:
         """Health by server and listener port; empty while nothing serves. Raises OSError."""
         path = self._socket(balancer_id)

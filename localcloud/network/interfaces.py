@@ -56,6 +56,10 @@ class Interfaces:
         """Give the owner's address back."""
         self._records.delete(owner_id)
 
+    def owners(self) -> list[str]:
+        """Every machine and load balancer that has an address."""
+        return self._records.ids()
+
     def taken(self, vswitch_id: str) -> list[str]:
         """The addresses in use in a vSwitch."""
         return [each["Address"] for each in self._records.all(lambda r: bool(r["VSwitchId"] == vswitch_id))]

@@ -5,26 +5,25 @@ The sockets are opened inside the VPC's namespace and served by this process; no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from localcloud.core.context import Context
 from localcloud.core.http_server import HttpServer
+from localcloud.core.ports import OSS_INTERNAL_ADDRESS
 from localcloud.network.fabric import Fabric
 from localcloud.network.interfaces import Interfaces
 from localcloud.network.metadata import metadata_application
 
 METADATA_ADDRESS = "100.100.100.200"
 """The address of instance metadata on every ECS machine."""
-OSS_ADDRESS = "100.118.0.1"
-"""In the real cloud, internal OSS endpoints resolve into 100.118.0.0/16 and neighbouring ranges."""
 
 
 @dataclass
 class _Opened:
     metadata: HttpServer
-    sites: list[web.SockSite] = field(default_factory=list)
+    oss: web.SockSite | None = None
 
 
 class InternalServices:
@@ -42,27 +41,26 @@ class InternalServices:
             return
         application = metadata_application(self._context, self._interfaces, vpc_id)
         opened = self._opened[vpc_id] = _Opened(HttpServer(application))
-        await self._listen(opened, vpc_id, METADATA_ADDRESS, 80, opened.metadata)
+        await self._listen(vpc_id, METADATA_ADDRESS, 80, opened.metadata)
         if "oss" in self._context.servers:
             port = self._context.ports["oss"]
-            await self._listen(opened, vpc_id, OSS_ADDRESS, port, self._context.servers["oss"])
+            opened.oss = await self._listen(vpc_id, OSS_INTERNAL_ADDRESS, port, self._context.servers["oss"])
 
     async def close_in(self, vpc_id: str) -> None:
         """Close this VPC's sockets, so that its namespace can go."""
         opened = self._opened.pop(vpc_id, None)
         if opened is None:
             return
-        for site in opened.sites:
-            await site.stop()
+        if opened.oss is not None:
+            await opened.oss.stop()
         await opened.metadata.stop()
 
     async def close(self) -> None:
-        """Close all."""
-        for vpc_id in list(self._opened):
-            await self.close_in(vpc_id)
+        """Close all at the end of the process; the cloud itself has stopped its OSS server by then."""
+        for opened in self._opened.values():
+            await opened.metadata.stop()
+        self._opened.clear()
 
-    async def _listen(
-        self, opened: _Opened, vpc_id: str, address: str, port: int, server: HttpServer
-    ) -> None:
+    async def _listen(self, vpc_id: str, address: str, port: int, server: HttpServer) -> web.SockSite:
         await self._fabric.ensure_address(vpc_id, address)
-        opened.sites.append(await server.listen(self._fabric.listen(vpc_id, address, port)))
+        return await server.listen(self._fabric.listen(vpc_id, address, port))

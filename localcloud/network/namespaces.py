@@ -6,11 +6,14 @@ on one host never touch each other's.
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 
 from localcloud.network import haproxy, netns
 from localcloud.network.fabric import Balancer, Interface
+
+_log = logging.getLogger("localcloud.network")
 
 
 class NamespaceFabric:
@@ -20,6 +23,15 @@ class NamespaceFabric:
         self._prefix = f"wl-{identity}-"
         sockets = Path("/run") / f"wl-{identity}"
         self._balancers = haproxy.Processes(state_dir / "load-balancers", sockets, self._namespace)
+
+    async def keep_only(self, ids: frozenset[str]) -> None:
+        """See Fabric."""
+        await self._balancers.keep_only(ids)
+        known = netns.NAMESPACES.glob(f"{self._prefix}*") if netns.NAMESPACES.exists() else ()
+        for namespace in sorted(each.name for each in known):
+            if namespace.removeprefix(self._prefix) not in ids:
+                _log.info("removing namespace %s, which nothing knows", namespace)
+                await netns.ip("netns", "delete", namespace)
 
     async def ensure_vpc(self, vpc_id: str) -> None:
         """See Fabric."""

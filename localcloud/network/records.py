@@ -48,6 +48,10 @@ class Records:
         """The documents that match, oldest first."""
         return [document for document in self._store.list(self._kind) if matches(document)]
 
+    def ids(self) -> list[str]:
+        """The ids of all documents."""
+        return [str(document[self._id_field]) for document in self.all()]
+
     def made_with(self, token: str) -> Document | None:
         """The document that was created under this non-empty token, or None."""
         if not token:

@@ -15,6 +15,8 @@ class InMemoryFabric:
         self.balancers: dict[str, Balancer] = {}
         self._stuck = stuck
 
+    async def keep_only(self, ids: frozenset[str]) -> None: ...
+
     async def ensure_vpc(self, vpc_id: str) -> None:
         await self._perhaps_wait("vpc")
 

@@ -33,9 +33,12 @@ TOKEN = new_token()
 class BareMachine:
     """A systemd machine without a cloud; files are handed to it below /var/tmp."""
 
-    def __init__(self, folder: Path, rootfs: Path) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        subprocess.run([MACHINE, "boot", folder, rootfs, IP], check=True, timeout=120)
+
+    def boot(self, rootfs: Path) -> None:
+        """Starts it; returns when its systemd answers."""
+        subprocess.run([MACHINE, "boot", self._folder, rootfs, IP], check=True, timeout=120)
 
     def stop(self) -> None:
         """Ends it and removes everything of it."""
@@ -80,8 +83,9 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareMachine]:
     prepared = subprocess.run(
         [sys.executable, "-m", "localcloud.images", "prepare"], stdout=subprocess.PIPE, text=True, check=True
     )
-    machine = BareMachine(tmp_path_factory.mktemp("machine"), Path(prepared.stdout.splitlines()[-1]))
+    machine = BareMachine(tmp_path_factory.mktemp("machine"))
     try:
+        machine.boot(Path(prepared.stdout.splitlines()[-1]))
         yield machine
     finally:
         machine.stop()
@@ -138,8 +142,9 @@ def test_a_machine_becomes_a_ready_control_plane(machine: BareMachine, package: 
     assert f"{NODE.name}   Ready" in ready
     node = machine.kubectl("get", "node", NODE.name, "-o", "jsonpath={.spec.providerID} {.spec.podCIDR}")
     assert node == f"{NODE.provider_id} 172.16.0.0/25"
-    proxies = ("--namespace", "kube-system", "pod", "--selector", "k8s-app=kube-proxy")
-    machine.kubectl("wait", "--for=condition=Ready", "--timeout=120s", *proxies)
+    machine.kubectl(
+        "--namespace", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s"
+    )
     assert machine.run("curl", "-s", "http://127.0.0.1:10249/proxyMode").stdout == "iptables"
 
 

@@ -68,7 +68,8 @@ GUIDE
 )
 
 step wdrip build --upload
-tar --extract --gzip --file "$(wdrip build)" --directory "$demo" bin/kubectl
+mkdir -p "$demo/bin"
+wdrip build --extract kubectl "$demo/bin/kubectl" >/dev/null
 if wdrip get --name "$CLUSTER_NAME" >/dev/null 2>&1; then
   echo "cluster $CLUSTER_NAME exists already"
 else

@@ -25,10 +25,10 @@ _WORKER_SECONDS = 15
 async def connect(address: str, namespace: str = "default") -> Client:
     """A client for the Temporal server.
 
-    Temporal's own environment variables and profile file come before the arguments, which are what wdrip's
+    Temporal's own environment variables come before the arguments, which are what wdrip's
     configuration says, as with the worker. Raises PermanentError naming the address when no server answers.
     """
-    settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
+    settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config(disable_file=True))
     settings.setdefault("namespace", namespace)
     target = settings.setdefault("target_host", address)
     try:

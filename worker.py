@@ -164,6 +164,8 @@ async def serve(config: WdripConfig, environment: Mapping[str, str]) -> None:
 def main() -> int:
     """Exit code 0 after a stop that was asked for, 1 when the worker cannot start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # The SDK tells every request and every expected 404, with keys of objects that are gone a second later.
+    logging.getLogger("oss2").setLevel(logging.WARNING)
     try:
         asyncio.run(serve(WdripConfig.load(os.environ), os.environ))
     except WdripError as error:

@@ -96,8 +96,9 @@ class Bootstrap:
     @activity.defn(no_thread_cancel_exception=True)
     def configure_pod_network(self, task: NodeTask) -> None:
         """Give the machine its CNI configuration, from the pod range of its node."""
-        pod_cidr = str(task.record.config.network.podcidr)
-        self._run(task, operations.configure_pod_network(node_name(task), pod_cidr))
+        network = task.record.config.network
+        name, pod_cidr = node_name(task), str(network.podcidr)
+        self._run(task, operations.configure_pod_network(name, pod_cidr, network.net_mask))
 
     @activity.defn(no_thread_cancel_exception=True)
     def collect_diagnostics(self, task: NodeTask) -> str:

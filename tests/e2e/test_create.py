@@ -51,10 +51,10 @@ def test_the_node_knows_its_machine(stack: Stack, created: tuple[Path, str]) -> 
 
 def test_the_list_shows_both_endpoints(stack: Stack, created: tuple[Path, str]) -> None:
     heading, *rows = [line for line in stack.wdrip("get").splitlines() if line.startswith(("NAME", NAME))]
-    assert heading.split() == ["NAME", "ENDPOINT"]
-    name, endpoint = rows[0].split()
+    assert heading.split()[:2] == ["NAME", "ENDPOINT"]
+    name, endpoint, status = rows[0].split()
     public, private = endpoint.split("/")
-    assert name == NAME
+    assert (name, status) == (NAME, "Running")
     assert private.startswith("192.168.")
     server = yaml.safe_load(created[0].read_text())["clusters"][0]["cluster"]["server"]
     assert server == f"https://{public}:6443"

@@ -94,6 +94,8 @@ class LocalStack:
             say("machines      removed, with their networks and disks")
         remove_access(self.config, self.name, address)
         shutil.rmtree(self.state_dir)
+        if self._is_default and not any(self.state_dir.parent.iterdir()):
+            self.state_dir.parent.rmdir()
         say(f"state         removed {self.state_dir}")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 from localcloud.core.context import cloud_identity
@@ -14,7 +15,7 @@ from localcloud.network.namespaces import NamespaceFabric
 def clean(state_dir: Path) -> None:
     """Remove machines, load balancers, mounts, namespaces, interfaces and control groups of this state.
 
-    The records that describe them go too; buckets and credentials stay.
+    What the cloud knew goes too, buckets included; credentials and ports stay.
     Raises MachineError or CommandFailedError when something cannot be removed.
     """
     asyncio.run(_clean(state_dir.resolve()))
@@ -26,3 +27,4 @@ async def _clean(state_dir: Path) -> None:
     await NamespaceFabric(identity, state_dir).keep_only(frozenset())
     for name in ("state.sqlite", "state.sqlite-wal", "state.sqlite-shm"):
         (state_dir / name).unlink(missing_ok=True)
+    shutil.rmtree(state_dir / "oss", ignore_errors=True)

@@ -33,7 +33,7 @@ class GuideConfig:
     def __init__(self, stack: Stack, folder: Path) -> None:
         self._stack = stack
         self._folder = folder
-        self.token = stack.wdrip("token", "new").strip()
+        self.token = stack.wdrip("token", "new").out.strip()
 
     def write(self, cluster: str) -> Path:
         """The file for a cluster of that name."""

@@ -8,13 +8,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from localcloud.client import AdminClient
 from wdrip.models.provider_config import Provider, WdripConfig
 
 BIN = Path(sys.executable).parent
 _COMMAND_SECONDS = 300
+
+
+class Output(NamedTuple):
+    """What a command printed."""
+
+    out: str
+    err: str
 
 
 class Stack:
@@ -53,19 +60,19 @@ class Stack:
         ports = json.loads((self.state / "ports.json").read_text(encoding="utf-8"))
         return f"127.0.0.1:{ports['temporal']}"
 
-    def wdrip(self, *arguments: str, fails: int = 0, seconds: float = _COMMAND_SECONDS) -> str:
-        """Run `wdrip …`; its output (standard output, then standard error). Asserts the exit code `fails`."""
+    def wdrip(self, *arguments: str, fails: int = 0, seconds: float = _COMMAND_SECONDS) -> Output:
+        """Run `wdrip …`. Asserts the exit code `fails`."""
         return self._run([str(BIN / "wdrip"), *arguments], fails, seconds)
 
     def kubectl(self, kubeconfig: Path, *arguments: str, stdin: str | None = None) -> str:
         """Run the package's kubectl against the cluster; its standard output. Asserts success."""
         command = [str(self.kubectl_program), "--kubeconfig", str(kubeconfig), *arguments]
-        return self._run(command, 0, _COMMAND_SECONDS, stdin)
+        return self._run(command, 0, _COMMAND_SECONDS, stdin).out
 
     def history(self, workflow: str) -> str:
         """The whole history of a workflow, as JSON text."""
         command = [str(BIN / "temporal"), "workflow", "show", "--address", self.temporal_address]
-        return self._run([*command, "--workflow-id", workflow, "--output", "json"], 0, _COMMAND_SECONDS)
+        return self._run([*command, "--workflow-id", workflow, "--output", "json"], 0, _COMMAND_SECONDS).out
 
     def cancel(self, workflow: str) -> None:
         """Ask Temporal to cancel the workflow, as the Web UI's button does."""
@@ -88,7 +95,7 @@ class Stack:
             0,
             _COMMAND_SECONDS,
         )
-        progress: dict[str, Any] = json.loads(answer)["queryResult"][0]
+        progress: dict[str, Any] = json.loads(answer.out)["queryResult"][0]
         return progress
 
     def step_started(self, cluster: str, step: str) -> bool:
@@ -103,7 +110,7 @@ class Stack:
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
             time.sleep(0.2)
 
-    def _run(self, command: list[str], code: int, seconds: float, stdin: str | None = None) -> str:
+    def _run(self, command: list[str], code: int, seconds: float, stdin: str | None = None) -> Output:
         done = subprocess.run(
             command,
             input=stdin,
@@ -118,7 +125,7 @@ class Stack:
         assert done.returncode == code, (
             f"{command}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         )
-        return done.stdout if code == 0 and not done.stderr else done.stdout + done.stderr
+        return Output(done.stdout, done.stderr)
 
 
 def _true(holds: Callable[[], bool]) -> bool:

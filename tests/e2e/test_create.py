@@ -22,8 +22,8 @@ def created(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     folder = tmp_path_factory.mktemp("guide")
     config = GuideConfig(stack, folder)
     said = stack.wdrip("create", "--config", str(config.write(NAME)))
-    assert f"[ wdrip watch --name {NAME} ]" in said
-    watched = stack.wdrip("watch", "--name", NAME)
+    assert f"[ wdrip watch --name {NAME} ]" in said.err
+    watched = stack.wdrip("watch", "--name", NAME).out
     assert "ALIYUN::ROS::Stack" in watched
     assert "CREATE_COMPLETE" in watched
     kubeconfig = folder / "config.txt"
@@ -50,7 +50,7 @@ def test_the_node_knows_its_machine(stack: Stack, created: tuple[Path, str]) -> 
 
 
 def test_the_list_shows_both_endpoints(stack: Stack, created: tuple[Path, str]) -> None:
-    heading, *rows = [line for line in stack.wdrip("get").splitlines() if line.startswith(("NAME", NAME))]
+    heading, *rows = [line for line in stack.wdrip("get").out.splitlines() if line.startswith(("NAME", NAME))]
     assert heading.split()[:2] == ["NAME", "ENDPOINT"]
     name, endpoint, status = rows[0].split()
     public, private = endpoint.split("/")
@@ -61,11 +61,11 @@ def test_the_list_shows_both_endpoints(stack: Stack, created: tuple[Path, str]) 
 
 
 def test_the_details_show_asked_and_actual_versions(stack: Stack, created: tuple[Path, str]) -> None:
-    record = json.loads(stack.wdrip("get", "-n", NAME, "-o", "json"))
+    record = json.loads(stack.wdrip("get", "-n", NAME, "-o", "json").out)
     assert record["asked"]["kubernetes"] == "1.20.4-aliyun.1"
     assert record["actual"]["kubernetes"].lstrip("v") == "1.20.2"
     assert record["phase"] == "Running"
-    assert yaml.safe_load(stack.wdrip("get", "-n", NAME, "-o", "yaml")) == record
+    assert yaml.safe_load(stack.wdrip("get", "-n", NAME, "-o", "yaml").out) == record
 
 
 def test_the_control_plane_and_proxy_run(stack: Stack, created: tuple[Path, str]) -> None:
@@ -110,7 +110,7 @@ def test_nothing_secret_is_in_the_history(stack: Stack, created: tuple[Path, str
 def test_a_second_cluster_of_the_name_is_refused(
     stack: Stack, created: tuple[Path, str], guide_config: GuideConfig
 ) -> None:
-    said = stack.wdrip("create", "--config", str(guide_config.write(NAME)), fails=2)
+    said = stack.wdrip("create", "--config", str(guide_config.write(NAME)), fails=2).err
     assert "clusterid" in said
     assert "exists" in said
 

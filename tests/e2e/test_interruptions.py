@@ -44,7 +44,7 @@ def test_a_machine_that_is_sold_out_is_told_and_leaves_nothing(
     stack.admin.add_fault("ecs", "RunInstances", "error", code="OperationDenied.NoStock", status=403)
     try:
         stack.wdrip("create", "--config", str(guide_config.write(cluster)))
-        said = stack.wdrip("watch", "--name", cluster, fails=1)
+        said = stack.wdrip("watch", "--name", cluster, fails=1).err
     finally:
         stack.admin.clear_faults()
     assert "ecs.c6.xlarge" in said

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class MachineError(Exception):
@@ -23,7 +23,7 @@ class PowerEnd(Enum):
     REBOOT = "reboot"
 
 
-PowerEnded = Callable[[str, PowerEnd], Awaitable[None]]
+PowerEnded = Callable[[str, PowerEnd], Coroutine[Any, Any, None]]
 """Called with a machine's id when its run has ended and it was not asked to."""
 
 

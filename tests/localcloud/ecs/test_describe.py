@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_pages_hold_everything_once_whatever_goes_in_between(ecs: Ecs) -> None:
         ecs.await_status(each, "Running")
     pages = _pages(ecs, max_results=10)
     assert [len(page) for page in pages] == [10, 10, 5]
-    assert sorted(sum(pages, [])) == sorted(ids)
+    assert sorted(chain.from_iterable(pages)) == sorted(ids)
     request = models.DescribeInstancesRequest(region_id=REGION, max_results=10)
     first = ecs.client.describe_instances(request).body
     ecs.delete(first.instances.instance[0].instance_id)

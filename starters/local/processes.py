@@ -57,17 +57,41 @@ class Background:
         # The program outlives this process; nobody here will wait for it.
         process.returncode = 0
 
+    def ensure(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        ready: Callable[[], bool],
+        seconds: float,
+    ) -> bool:
+        """Have the program running and ready; whether it had to be started.
+
+        Raises PermanentError with the end of its log when it dies or is not ready after `seconds`.
+        """
+        # One that runs may be on its way out, for instance just killed.
+        if self.pid() is not None and self._becomes_ready(ready, seconds):
+            return False
+        self.start(command, environment)
+        self.await_ready(ready, seconds)
+        return True
+
     def await_ready(self, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until `ready()`; PermanentError with the end of its log when it dies or is too slow."""
+        if not self._becomes_ready(ready, seconds):
+            raise PermanentError(f"{self.name} ended at once: {self._log_tail()} (see {self.log})")
+
+    def _becomes_ready(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """True when ready, False when it died; PermanentError when neither comes in time."""
         deadline = time.monotonic() + seconds
-        while not ready():
-            if self.pid() is None:
-                raise PermanentError(f"{self.name} ended at once: {self._log_tail()} (see {self.log})")
+        while self.pid() is not None:
+            if ready():
+                return True
             if time.monotonic() > deadline:
                 raise PermanentError(
                     f"{self.name} was not ready after {seconds:.0f} s: {self._log_tail()} (see {self.log})"
                 )
             time.sleep(0.1)
+        return False
 
     def stop(self, seconds: float) -> bool:
         """Ask the program to end, and end it by force after `seconds`. False: it did not run."""

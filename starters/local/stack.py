@@ -125,8 +125,6 @@ class LocalStack:
         return kept_ports(self.state_dir, usual if self._is_default else dict.fromkeys(usual, 0))
 
     def _start_temporal(self, ports: dict[str, int], address: str) -> bool:
-        if self._temporal.pid() is not None:
-            return False
         command = [temporal_program(), "server", "start-dev", "--ip", "127.0.0.1", "--log-level", "warn"]
         command += ["--ui-disable-news-fetch"]
         command += ["--port", str(ports["temporal"]), "--ui-port", str(ports["webUi"])]
@@ -136,17 +134,12 @@ class LocalStack:
             command += ["--search-attribute", f"{attribute}=Keyword"]
         # The default of 20 makes one server hand out no more than twenty tasks a second.
         command += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"]
-        self._temporal.start(command, {})
-        self._temporal.await_ready(lambda: answers(address), _TEMPORAL_SECONDS)
-        return True
+        return self._temporal.ensure(command, {}, lambda: answers(address), _TEMPORAL_SECONDS)
 
     def _start_cloud(self) -> bool:
-        if self._cloud.pid() is not None:
-            return False
         self._cloud_dir.mkdir(mode=0o700, exist_ok=True)
-        self._cloud.start([sys.executable, "-m", "localcloud", "--state", str(self._cloud_dir)], {})
-        self._cloud.await_ready(self._cloud_answers, _CLOUD_SECONDS)
-        return True
+        command = [sys.executable, "-m", "localcloud", "--state", str(self._cloud_dir)]
+        return self._cloud.ensure(command, {}, self._cloud_answers, _CLOUD_SECONDS)
 
     def _cloud_answers(self) -> bool:
         path = self._cloud_dir / "endpoints.json"
@@ -157,16 +150,17 @@ class LocalStack:
         return answers(urlsplit(admin).netloc)
 
     def _start_worker(self, address: str) -> bool:
-        if self._worker.pid() is not None:
-            return False
         environment = {
             "WDRIP_CONFIG": str(self.config),
             "WDRIP_CONTEXT": self.name,
             "TEMPORAL_ADDRESS": address,
         }
-        self._worker.start([sys.executable, "-m", "worker"], environment)
-        self._worker.await_ready(lambda: _worker_polls(address, self._worker.pid()), _WORKER_SECONDS)
-        return True
+        return self._worker.ensure(
+            [sys.executable, "-m", "worker"],
+            environment,
+            lambda: _worker_polls(address, self._worker.pid()),
+            _WORKER_SECONDS,
+        )
 
     def _clean_cloud(self) -> None:
         command = [sys.executable, "-m", "localcloud", "clean", "--state", str(self._cloud_dir)]

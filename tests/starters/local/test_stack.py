@@ -11,6 +11,7 @@ import yaml
 from starters import down, get, up
 from starters.local.ports import answers
 from starters.local.stack import LocalStack
+from tests.localcloud.running import wait_until
 
 Output = pytest.CaptureFixture[str]
 
@@ -45,6 +46,7 @@ def test_up_is_idempotent_heals_and_down_leaves_nothing(stack: LocalStack, capsy
     for pid in first.values():
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: not any(_pids(stack).values()))
     assert up.main(["--state", str(stack.state_dir)]) == 0
     second = _pids(stack)
     assert all(second.values())

@@ -1,7 +1,7 @@
 """A node pool: what a person writes in its `spec`, and what wdrip says in its `status`.
 
-The spec takes exactly what the schema of the definition (`wdrip/models/resources.py`) lets through. What a schema
-of Kubernetes 1.20 cannot say, such as min ≤ max, is judged by `wdrip/planning/pool_spec.py` and told in a condition.
+The spec takes exactly what the schema of the definition (`wdrip/models/resources.py`) lets through. What a
+schema cannot say, for example min ≤ max, is judged by `wdrip/planning/pool_spec.py` and told in a condition.
 """
 
 from collections.abc import Mapping
@@ -153,7 +153,10 @@ class PoolPhase(StrEnum):
 
 
 class Condition(Document):
-    """One condition of a status, in the form of `metav1.Condition`."""
+    """One condition of a status, in the form of `metav1.Condition`.
+
+    Written without the fields that are None: the API server takes no null here.
+    """
 
     type: str
     status: Literal["True", "False", "Unknown"]
@@ -179,6 +182,4 @@ class NodePoolStatus(Document):
     """`namespace/name` of the PodDisruptionBudget that holds a drain up."""
     autoscaling_reason: str = Field(default="", alias="autoscalingReason")
     """Why the autoscaler did last what it did, or why it does nothing."""
-    selector: str = ""
-    """Label selector of the pool's Nodes, for the scale subresource."""
     conditions: list[Condition] = Field(default_factory=list)

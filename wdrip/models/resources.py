@@ -4,19 +4,24 @@ Both are cluster-scoped: there is one control plane, and a pool's machines belon
 accepts them with and without `-n kube-system`, as the guide writes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from wdrip.models import node_pool
+from wdrip.models.cluster_config import DISK_TYPES
 
 GROUP = "alibabacloud.com"
 VERSION = "v1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 MASTER_SET_NAME = "masterset"
-"""The one MasterSet of a cluster; another name means nothing."""
+"""The one MasterSet of a cluster; its definition refuses every other name."""
 
 DEFAULT_NODE_POOL = "default-nodepool"
 
 _Schema = dict[str, Any]
+_Column = tuple[str, str, str]
+"""Title, type and path of a column of `kubectl get`."""
 
 
 def master_set_definition() -> dict[str, Any]:
@@ -40,47 +45,69 @@ def master_set_definition() -> dict[str, Any]:
         plural="mastersets",
         short_names=["ms"],
         spec=spec,
+        status=_status(),
         desired_path=".spec.replicas",
-        columns=[("Desired", "integer", ".spec.replicas")],
+        # A schema may restrict an object's name; nothing else of its metadata.
+        only_name=MASTER_SET_NAME,
     )
 
 
 def node_pool_definition() -> dict[str, Any]:
     """The CustomResourceDefinition of NodePool, with status and scale."""
-    text = {"type": "string"}
-    infra: _Schema = {
-        "type": "object",
-        "description": "The machines of the pool.",
-        "required": ["desiredCapacity"],
-        "properties": {
-            "desiredCapacity": {
-                "type": "integer",
-                "format": "int32",
-                "minimum": 0,
-                "description": "Number of machines.",
-            },
-            "cpu": {
-                "type": "integer",
-                "format": "int32",
-                "minimum": 1,
-                "description": "Virtual CPUs of each machine; with memory it chooses the instance type.",
-            },
-            "memory": {
-                "type": "integer",
-                "format": "int32",
-                "minimum": 1,
-                "description": "Memory of each machine, in GiB.",
-            },
-            "imageId": {**text, "description": "Image of the machines; the cluster's when empty."},
-        },
-    }
     spec: _Schema = {
         "type": "object",
         "description": "What the pool shall be.",
         "required": ["infra"],
         "properties": {
-            "id": {**text, "description": "An identifier of the person's own; wdrip only keeps it."},
-            "infra": infra,
+            "id": _text(
+                "An identifier of the person's own; wdrip only keeps it.", most=node_pool.IDENTIFIER_LENGTH
+            ),
+            "infra": _infrastructure(),
+            "labels": {
+                "type": "object",
+                "description": "Labels of the pool's Nodes.",
+                "maxProperties": node_pool.MOST_LABELS,
+                "additionalProperties": {"type": "string", "pattern": node_pool.LABEL_VALUE_PATTERN},
+            },
+            "taints": _taints(),
+            "kubeletArguments": {
+                "type": "object",
+                "description": 'Flags of the kubelet without the leading hyphens, e.g. max-pods: "64". Those '
+                "that wdrip sets itself are refused.",
+                "maxProperties": node_pool.MOST_ARGUMENTS,
+                "additionalProperties": {
+                    "type": "string",
+                    "pattern": node_pool.ARGUMENT_VALUE_PATTERN,
+                    "maxLength": node_pool.ARGUMENT_VALUE_LENGTH,
+                },
+            },
+            "autoscaling": {
+                "type": "object",
+                "description": "Lets wdrip change desiredCapacity itself: up for pods that find no room, "
+                "down for machines that are hardly used.",
+                "required": ["min", "max"],
+                "properties": {
+                    "min": _count("The fewest machines."),
+                    "max": _count("The most machines; not below min."),
+                },
+            },
+            "drain": {
+                "type": "object",
+                "description": "How a machine is emptied before it goes.",
+                "properties": {
+                    "timeoutSeconds": _whole(
+                        f"How long evictions are tried; {node_pool.DRAIN_SECONDS} when missing.",
+                        0,
+                        node_pool.LONGEST_DRAIN_SECONDS,
+                    ),
+                    "onTimeout": {
+                        "type": "string",
+                        "enum": list(node_pool.ON_TIMEOUT),
+                        "description": "Stop (the default): the machine stays, and another try comes later. "
+                        "Delete: it goes, with the pods that a PodDisruptionBudget still holds.",
+                    },
+                },
+            },
         },
     }
     return _definition(
@@ -88,13 +115,111 @@ def node_pool_definition() -> dict[str, Any]:
         plural="nodepools",
         short_names=["np"],
         spec=spec,
+        status=_status(
+            instanceType=_text("The instance type that cpu and memory chose."),
+            blockingBudget=_text("namespace/name of the PodDisruptionBudget that holds a drain up."),
+            autoscalingReason=_text("Why the autoscaler did last what it did, or why it does nothing."),
+        ),
         desired_path=".spec.infra.desiredCapacity",
-        columns=[
-            ("Desired", "integer", ".spec.infra.desiredCapacity"),
+        columns=[("Type", "string", ".status.instanceType")],
+        wide_columns=[
             ("CPU", "integer", ".spec.infra.cpu"),
             ("Memory", "integer", ".spec.infra.memory"),
+            ("Min", "integer", ".spec.autoscaling.min"),
+            ("Max", "integer", ".spec.autoscaling.max"),
+            ("Blocked-By", "string", ".status.blockingBudget"),
+            ("Autoscaling", "string", ".status.autoscalingReason"),
         ],
     )
+
+
+def _infrastructure() -> _Schema:
+    return {
+        "type": "object",
+        "description": "The machines of the pool.",
+        "required": ["desiredCapacity"],
+        "properties": {
+            "desiredCapacity": _count("Number of machines."),
+            "cpu": _whole(
+                "Virtual CPUs of each machine; with memory it chooses the instance type.",
+                1,
+                node_pool.MOST_CPU,
+            ),
+            "memory": _whole("Memory of each machine, in GiB.", 1, node_pool.MOST_MEMORY),
+            "instanceType": _text(
+                "The instance type by name, e.g. ecs.c6.xlarge, in place of cpu and memory.",
+                node_pool.INSTANCE_TYPE_PATTERN,
+            ),
+            "imageId": _text("Image of the machines; the cluster's when empty.", node_pool.IMAGE_PATTERN),
+            "zones": {
+                "type": "array",
+                "description": "Zones to spread the machines over; all those of the cluster when empty.",
+                "maxItems": node_pool.MOST_ZONES,
+                "items": {"type": "string", "pattern": node_pool.ZONE_PATTERN},
+            },
+            "disk": {
+                "type": "object",
+                "description": "System disk; the cluster's when missing.",
+                "required": ["size", "type"],
+                "properties": {
+                    "size": _text("Size in GiB, e.g. 40G; 20G to 2048G.", node_pool.DISK_SIZE_PATTERN),
+                    "type": {
+                        "type": "string",
+                        "enum": list(DISK_TYPES),
+                        "description": "Disk category, e.g. cloud_essd.",
+                    },
+                },
+            },
+            "tags": {
+                "type": "object",
+                "description": "Tags of the machines in the cloud, beside those of wdrip.",
+                "maxProperties": node_pool.MOST_TAGS,
+                "additionalProperties": {"type": "string", "maxLength": node_pool.TAG_VALUE_LENGTH},
+            },
+        },
+    }
+
+
+def _taints() -> _Schema:
+    return {
+        "type": "array",
+        "description": "Taints that the pool's Nodes are registered with.",
+        "maxItems": node_pool.MOST_TAINTS,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["key", "effect"],
+        "items": {
+            "type": "object",
+            "required": ["key", "effect"],
+            "properties": {
+                "key": {"type": "string", "pattern": node_pool.KEY_PATTERN},
+                "value": {"type": "string", "pattern": node_pool.LABEL_VALUE_PATTERN},
+                "effect": {"type": "string", "enum": list(node_pool.EFFECTS)},
+            },
+        },
+    }
+
+
+def _text(description: str, pattern: str | None = None, most: int | None = None) -> _Schema:
+    limits = {"pattern": pattern, "maxLength": most}
+    return {
+        "type": "string",
+        "description": description,
+        **{name: limit for name, limit in limits.items() if limit is not None},
+    }
+
+
+def _whole(description: str, least: int, most: int) -> _Schema:
+    return {
+        "type": "integer",
+        "format": "int32",
+        "minimum": least,
+        "maximum": most,
+        "description": description,
+    }
+
+
+def _count(description: str) -> _Schema:
+    return _whole(description, 0, node_pool.MOST_MACHINES)
 
 
 def master_set(replicas: int = 1) -> dict[str, Any]:
@@ -116,16 +241,24 @@ def _definition(
     plural: str,
     short_names: list[str],
     spec: _Schema,
+    status: _Schema,
     desired_path: str,
-    columns: list[tuple[str, str, str]],
+    columns: Sequence[_Column] = (),
+    wide_columns: Sequence[_Column] = (),
+    only_name: str | None = None,
 ) -> dict[str, Any]:
-    status_columns = [
+    metadata: _Schema = {"type": "object"}
+    if only_name is not None:
+        metadata["properties"] = {"name": {"type": "string", "pattern": f"^{only_name}$"}}
+    all_columns = (
+        ("Desired", "integer", desired_path),
         ("Current", "integer", ".status.replicas"),
         ("Ready", "integer", ".status.readyReplicas"),
         ("Phase", "string", ".status.phase"),
+        *columns,
         ("Message", "string", ".status.message"),
         ("Age", "date", ".metadata.creationTimestamp"),
-    ]
+    )
     version = {
         "name": VERSION,
         "served": True,
@@ -137,9 +270,9 @@ def _definition(
                 "properties": {
                     "apiVersion": {"type": "string"},
                     "kind": {"type": "string"},
-                    "metadata": {"type": "object"},
+                    "metadata": metadata,
                     "spec": spec,
-                    "status": _status(),
+                    "status": status,
                 },
             }
         },
@@ -147,9 +280,13 @@ def _definition(
             "status": {},
             "scale": {"specReplicasPath": desired_path, "statusReplicasPath": ".status.replicas"},
         },
+        # Priority 1: shown by `kubectl get -o wide` only.
         "additionalPrinterColumns": [
-            {"name": name, "type": type_, "jsonPath": path}
-            for name, type_, path in [*columns, *status_columns]
+            *({"name": name, "type": type_, "jsonPath": path} for name, type_, path in all_columns),
+            *(
+                {"name": name, "type": type_, "jsonPath": path, "priority": 1}
+                for name, type_, path in wide_columns
+            ),
         ],
     }
     return {
@@ -172,7 +309,7 @@ def _definition(
     }
 
 
-def _status() -> _Schema:
+def _status(**more: _Schema) -> _Schema:
     text = {"type": "string"}
     condition: _Schema = {
         "type": "object",
@@ -195,6 +332,7 @@ def _status() -> _Schema:
             "readyReplicas": {"type": "integer", "format": "int32", "description": "Machines that work."},
             "phase": text,
             "message": {**text, "description": "What is waited for, in words."},
+            **more,
             "conditions": {
                 "type": "array",
                 "items": condition,

@@ -1,5 +1,6 @@
 """The definitions of MasterSet and NodePool keep the API server's rules and take the guide's manifests."""
 
+import re
 from typing import Any
 
 import pytest
@@ -52,16 +53,41 @@ def schema_of(definition: dict[str, Any]) -> dict[str, Any]:
 def accepts(schema: dict[str, Any], value: Any) -> bool:
     """The part of OpenAPI v3 that the definitions use; keys that they do not know are refused here."""
     kinds = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}
-    if not isinstance(value, kinds[schema["type"]]):
+    if not isinstance(value, kinds[schema["type"]]) or (
+        isinstance(value, bool) and schema["type"] != "boolean"
+    ):
         return False
     if isinstance(value, dict):
-        properties = schema.get("properties")
-        if properties is None:
-            return True
-        return set(schema.get("required", ())) <= set(value) <= set(properties) and all(
-            accepts(properties[key], each) for key, each in value.items()
+        return accepts_keys(schema, value)
+    if isinstance(value, list):
+        keys = schema.get("x-kubernetes-list-map-keys")
+        named = [tuple(each.get(key) for key in keys) for each in value] if keys else []
+        return (
+            len(value) <= schema.get("maxItems", len(value))
+            and len(named) == len(set(named))
+            and all(accepts(schema["items"], each) for each in value)
         )
-    return bool(not isinstance(value, int) or value >= schema.get("minimum", value))
+    if isinstance(value, str):
+        return (
+            re.fullmatch(schema.get("pattern", ".*"), value, re.DOTALL) is not None
+            and len(value) <= schema.get("maxLength", len(value))
+            and value in schema.get("enum", [value])
+        )
+    return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+
+
+def accepts_keys(schema: dict[str, Any], value: dict[str, Any]) -> bool:
+    if "additionalProperties" in schema:
+        return len(value) <= schema["maxProperties"] and all(
+            accepts(schema["additionalProperties"], each) for each in value.values()
+        )
+    properties = schema.get("properties", {})
+    if set(properties) <= {"name"}:
+        # Metadata, of which a schema may know the name only.
+        return all(accepts(properties[key], value[key]) for key in properties)
+    return set(schema.get("required", ())) <= set(value) <= set(properties) and all(
+        accepts(properties[key], each) for key, each in value.items()
+    )
 
 
 @pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda each: str(each["metadata"]["name"]))
@@ -84,6 +110,9 @@ def test_a_schema_is_structural(definition: dict[str, Any]) -> None:
         assert "$ref" not in schema, path
         for key, each in schema.get("properties", {}).items():
             walk(each, f"{path}.{key}")
+        if "additionalProperties" in schema:
+            assert "properties" not in schema, path
+            walk(schema["additionalProperties"], f"{path}.*")
         if schema["type"] == "array":
             walk(schema["items"], f"{path}[]")
 
@@ -131,9 +160,22 @@ def test_a_control_plane_of_none_is_refused(replicas: object) -> None:
     assert not accepts(schema_of(master_set_definition()), manifest)
 
 
-def test_a_pool_of_fewer_than_none_is_refused() -> None:
-    manifest = {**default_node_pool(), "spec": {"infra": {"desiredCapacity": -1}}}
+@pytest.mark.parametrize("name", ["masters", "masterset-2", "my-masterset"])
+def test_a_second_master_set_is_refused(name: str) -> None:
+    manifest = {**master_set(), "metadata": {"name": name}}
+    assert not accepts(schema_of(master_set_definition()), manifest)
+
+
+@pytest.mark.parametrize("machines", [-1, 1001, "1", 1.5])
+def test_a_pool_of_an_impossible_size_is_refused(machines: object) -> None:
+    manifest = {**default_node_pool(), "spec": {"infra": {"desiredCapacity": machines}}}
     assert not accepts(schema_of(node_pool_definition()), manifest)
+
+
+def test_a_pools_columns_tell_wanted_current_ready_and_why_first() -> None:
+    columns = version_of(node_pool_definition())["additionalPrinterColumns"]
+    shown = [each["name"] for each in columns if not each.get("priority")]
+    assert shown == ["Desired", "Current", "Ready", "Phase", "Type", "Message", "Age"]
 
 
 def test_a_new_cluster_has_one_master_and_an_empty_pool() -> None:

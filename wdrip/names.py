@@ -48,6 +48,41 @@ def secrets_key(cluster: str) -> str:
     return f"{BUCKET_PREFIX}/secrets/{cluster}.sealed"
 
 
+def backup_folder(cluster: str) -> str:
+    """Prefix of every object of a cluster's backups."""
+    return f"{BACKUP_PREFIX}/{cluster}/"
+
+
+def backup_index_key(cluster: str) -> str:
+    """Bucket key of the list of a cluster's backups (JSON, no secrets)."""
+    return f"{backup_folder(cluster)}index.json"
+
+
+def backup_key(cluster: str, date: str) -> str:
+    """Bucket key of a snapshot; `date` is `yyyymmdd-HHMM`."""
+    return f"{backup_folder(cluster)}{date}/snapshot.db"
+
+
+def backup_entry_key(cluster: str, date: str) -> str:
+    """Bucket key of the snapshot's own index entry beside it, from which a lost index is written anew."""
+    return f"{backup_folder(cluster)}{date}/backup.json"
+
+
+def backup_config_key(cluster: str, date: str) -> str:
+    """Bucket key of the cluster's record as it was at the backup (JSON, no secrets)."""
+    return f"{backup_folder(cluster)}{date}/cluster.json"
+
+
+def backup_secrets_key(cluster: str, date: str) -> str:
+    """Bucket key of the cluster's sealed secrets as they were at the backup."""
+    return f"{backup_folder(cluster)}{date}/secrets.sealed"
+
+
+def backup_schedule_id(cluster: str) -> str:
+    """Id of the Temporal schedule that takes a cluster's backups."""
+    return f"{cluster}/backup"
+
+
 def endpoint_name(cluster: str) -> str:
     """The host name of the API server inside the cluster (resolved by each machine's own hosts file)."""
     return f"apiserver.{cluster}.wdrip"

@@ -1,0 +1,265 @@
+"""Backups of a cluster: what each one is, what was found out about it, and how often one is taken."""
+
+from collections.abc import Collection, Iterable
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from wdrip import names
+from wdrip.models.cron import Cron
+from wdrip.models.reading import Document, refuse
+
+DATE_FORMAT = "%Y%m%d-%H%M"
+"""A backup's date in the bucket: UTC, to the minute, as in the guide."""
+
+Date = Annotated[str, Field(pattern=r"^\d{8}-\d{4}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VerdictKind(StrEnum):
+    """How thoroughly a backup was looked at."""
+
+    STRUCTURE = "structure"
+    """Size, hash and the database's own structure."""
+    DRILL = "drill"
+    """Restored into an etcd of its own and read back."""
+
+
+class Standing(StrEnum):
+    """What all verdicts together say of a backup."""
+
+    BAD = "bad"
+    UNVERIFIED = "unverified"
+    SOUND = "structure"
+    """Its structure is right; nobody has restored it yet."""
+    VERIFIED = "drill"
+    """It was restored."""
+
+
+class Verdict(_Model):
+    """What one look at a backup found."""
+
+    verified_at: AwareDatetime
+    kind: VerdictKind
+    ok: bool
+    reason: str = ""
+    """Why not, in words; empty when ok."""
+
+
+class SnapshotFacts(_Model):
+    """What a machine tells of a snapshot that it has taken."""
+
+    sha256: Sha256
+    size: int = Field(gt=0)
+    """Bytes."""
+    revision: int = Field(ge=1)
+    total_keys: int = Field(ge=0)
+    """Entries in all of the database's buckets, as `etcdctl snapshot status` counts."""
+    live_keys: int | None = Field(default=None, ge=0)
+    """Keys at that revision; None when the member could not be asked (no quorum, or compacted since)."""
+    marker: str = ""
+    """The value that was written under MARKER_KEY just before; empty when nothing could be written."""
+    etcd_version: str
+    """Without a leading `v`, e.g. `3.4.23`."""
+
+
+class BackupEntry(SnapshotFacts):
+    """One backup in the index. There is an object for it: the entry is written after the upload."""
+
+    name: str
+    """The cluster's name."""
+    cluster_uid: str
+    """Tells two clusters of one name apart."""
+    prefix: str = names.BACKUP_PREFIX
+    date: Date
+    """`yyyymmdd-HHMM`, unique in the index. Later backups have later dates even if the clock went back."""
+    path: str
+    """Bucket key of the snapshot."""
+    kubernetes_version: str
+    """e.g. `v1.20.2`."""
+    taken_at: AwareDatetime
+    """By the clock of that moment."""
+    member: str
+    """Name of the etcd member that gave it."""
+    encrypted: bool = False
+    """Whether the snapshot was encrypted before it left the machine."""
+    key_id: str = ""
+    """Fingerprint of the key that the cluster's secrets were sealed with; empty when it is not known."""
+    uploaded_at: AwareDatetime
+    verdicts: tuple[Verdict, ...] = ()
+    """In the order in which they were given."""
+
+    @model_validator(mode="after")
+    def _lies_where_it_belongs(self) -> Self:
+        if self.path != names.backup_key(self.name, self.date) or self.prefix != names.BACKUP_PREFIX:
+            raise ValueError(f"backup {self.date} of {self.name} does not lie at {self.prefix} {self.path}")
+        return self
+
+    @property
+    def standing(self) -> Standing:
+        """BAD while the newest verdict of either kind is: a look cannot outweigh a failed drill."""
+        newest = {verdict.kind: verdict.ok for verdict in self.verdicts}
+        if not all(newest.values()):
+            return Standing.BAD
+        if VerdictKind.DRILL in newest:
+            return Standing.VERIFIED
+        return Standing.SOUND if newest else Standing.UNVERIFIED
+
+    @property
+    def good(self) -> bool:
+        """Whether it was looked at and nothing speaks against it."""
+        return self.standing in (Standing.SOUND, Standing.VERIFIED)
+
+    @property
+    def complaint(self) -> str:
+        """The reason of the newest bad verdict; empty when there is none."""
+        return next((each.reason for each in reversed(self.verdicts) if not each.ok), "")
+
+
+class BackupIndex(_Model):
+    """`wdrip/backup/<name>/index.json`: a cluster's backups, newest first."""
+
+    entries: tuple[BackupEntry, ...] = ()
+
+    @model_validator(mode="after")
+    def _newest_first(self) -> Self:
+        dates = [entry.date for entry in self.entries]
+        if dates != sorted(set(dates), reverse=True):
+            raise ValueError("entries are not newest first, or two have one date")
+        return self
+
+    @classmethod
+    def of(cls, entries: Iterable[BackupEntry]) -> "BackupIndex":
+        """An index of entries in any order, e.g. of those that lie beside the snapshots."""
+        return cls(entries=tuple(sorted(entries, key=lambda entry: entry.date, reverse=True)))
+
+    def dated(self, date: str) -> BackupEntry | None:
+        """The entry of that date."""
+        return next((entry for entry in self.entries if entry.date == date), None)
+
+    def with_entry(self, entry: BackupEntry) -> "BackupIndex":
+        """This index with `entry`, in the place of an older one of the same date."""
+        return self.of([entry, *(other for other in self.entries if other.date != entry.date)])
+
+    def without(self, dates: Collection[str]) -> "BackupIndex":
+        """This index without the entries of those dates."""
+        return self.of(entry for entry in self.entries if entry.date not in dates)
+
+    def with_verdict(self, date: str, verdict: Verdict) -> "BackupIndex":
+        """This index with one more verdict on a backup; unchanged when the backup is gone."""
+        entry = self.dated(date)
+        if entry is None:
+            return self
+        # The last of each kind is all that counts.
+        others = [each for each in entry.verdicts if each.kind is not verdict.kind]
+        return self.with_entry(entry.model_copy(update={"verdicts": (*others, verdict)}))
+
+
+class BackupTiers(Document):
+    """Backups kept beyond the newest ones: the last of each hour, day and ISO week, in UTC."""
+
+    hourly: int = Field(0, ge=0)
+    daily: int = Field(0, ge=0)
+    weekly: int = Field(0, ge=0)
+
+
+class BackupPolicy(Document):
+    """How often a cluster is backed up and how long backups stay."""
+
+    interval_seconds: int = Field(600, alias="intervalSeconds")
+    """Ten minutes, as in the guide. Ignored when `cron` is given."""
+    cron: Cron | None = None
+    """In UTC."""
+    keep: int = 4
+    """Newest backups that are kept, as in the guide."""
+    tiers: BackupTiers = Field(default_factory=BackupTiers)
+    max_age_seconds: int | None = Field(None, alias="maxAgeSeconds")
+    """Age of the last good backup from which the cluster has a condition; None: two missed backups."""
+    drill_every_seconds: int = Field(86_400, alias="drillEverySeconds")
+    """How often the newest backup is restored as a drill; a day."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.interval_seconds < 60:
+            raise refuse("is below a minute", "write 60 or more", "intervalSeconds")
+        if self.keep < 1:
+            raise refuse("would keep no backup", "write 1 or more", "keep")
+        if self.max_age_seconds is not None and self.max_age_seconds < 60:
+            raise refuse("is below a minute", "write 60 or more", "maxAgeSeconds")
+        if (
+            self.cron is None
+            and self.max_age_seconds is not None
+            and self.max_age_seconds < self.interval_seconds
+        ):
+            raise refuse(
+                "is shorter than the interval, so every backup would be too old",
+                f"write {self.interval_seconds} or more",
+                "maxAgeSeconds",
+            )
+        if self.drill_every_seconds < 60:
+            raise refuse("is below a minute", "write 60 or more", "drillEverySeconds")
+        return self
+
+    @property
+    def interval(self) -> timedelta:
+        """`interval_seconds`."""
+        return timedelta(seconds=self.interval_seconds)
+
+
+class RecoveryStep(StrEnum):
+    """The kinds of step of a recovery; wdrip/planning/recovery.py says in which order."""
+
+    PAUSE_AUTOMATION = "pause-automation"
+    BACK_UP_TARGET = "back-up-target"
+    STAGE_IDENTITY = "stage-identity"
+    SAVE_SURVIVOR = "save-survivor"
+    BUILD_MASTER = "build-master"
+    PROVE_BACKUP = "prove-backup"
+    RESTORE_ETCD = "restore-etcd"
+    CHECK_RESTORED = "check-restored"
+    STOP_OLD_MASTERS = "stop-old-masters"
+    START_CONTROL_PLANE = "start-control-plane"
+    CLEAN_STALE = "clean-stale"
+    BIND_TO_TARGET = "bind-to-target"
+    CHECK_API = "check-api"
+    ADOPT_IDENTITY = "adopt-identity"
+    SWITCH_ENDPOINT = "switch-endpoint"
+    RENEW_WATCHERS = "renew-watchers"
+    AWAIT_WORKERS = "await-workers"
+    GROW_MASTERS = "grow-masters"
+    RECREATE_POOLS = "recreate-pools"
+    BACK_UP_RESULT = "back-up-result"
+    RETIRE_OLD_MACHINES = "retire-old-machines"
+    RESUME_AUTOMATION = "resume-automation"
+
+
+class RecoveryPlan(_Model):
+    """What a recovery will do, shown before it is done and followed afterwards."""
+
+    target: str
+    """The cluster whose infrastructure is used."""
+    source: str
+    """The cluster whose objects and identity come back; `target` itself when in place."""
+    backup: BackupEntry | None
+    """What is restored; None when a survivor's data are."""
+    survivor: str = ""
+    """Name of the etcd member whose own data are restored; empty when a backup is."""
+    fallbacks: tuple[BackupEntry, ...] = ()
+    """Tried in this order if the chosen data do not restore; more would be lost, so consent is asked anew."""
+    refused: tuple[str, ...] = ()
+    """A sentence for each newer backup that is not used."""
+    loss: str
+    """What would be lost, in words."""
+    wanted_masters: int = Field(ge=1)
+    steps: tuple[RecoveryStep, ...]
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the cluster comes back on its own infrastructure."""
+        return self.source == self.target

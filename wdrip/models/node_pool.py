@@ -108,7 +108,7 @@ class AutoscalingBounds(Document):
 class DrainPolicy(Document):
     """`spec.drain`: how a machine is emptied before it goes."""
 
-    timeout_seconds: Annotated[int, Strict(), Field(ge=0, le=LONGEST_DRAIN_SECONDS)] = Field(
+    timeout_seconds: Annotated[int, Strict(), Field(ge=1, le=LONGEST_DRAIN_SECONDS)] = Field(
         default=DRAIN_SECONDS, alias="timeoutSeconds"
     )
     on_timeout: OnTimeout = Field(default="Stop", alias="onTimeout")
@@ -183,3 +183,31 @@ class NodePoolStatus(Document):
     autoscaling_reason: str = Field(default="", alias="autoscalingReason")
     """Why the autoscaler did last what it did, or why it does nothing."""
     conditions: list[Condition] = Field(default_factory=list)
+
+
+class StuckDrain(Document):
+    """A drain that was given up."""
+
+    until: datetime
+    """Not to be tried again before."""
+    message: str
+    budget: str = ""
+    """`namespace/name` of the PodDisruptionBudget that held it up; empty when something else did."""
+
+
+class PoolMemory(Document):
+    """What the cluster's workflow remembers of a pool from one look to the next."""
+
+    failed: tuple[str, ...] = ()
+    """Instance ids whose launch or join failed; taken off the list when they are gone."""
+    failures: int = 0
+    """Launches that failed since the last one that came to Ready."""
+    last_failure: datetime | None = None
+    last_failure_reason: str = ""
+    stuck: dict[str, StuckDrain] = Field(default_factory=dict)
+    """By instance id."""
+    under_used_since: dict[str, datetime] = Field(default_factory=dict)
+    """By name of the Node; what the autoscaler last said."""
+    grew: datetime | None = None
+    """When the autoscaler last made the pool larger."""
+    shrank: datetime | None = None

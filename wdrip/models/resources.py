@@ -97,7 +97,7 @@ def node_pool_definition() -> dict[str, Any]:
                 "properties": {
                     "timeoutSeconds": _whole(
                         f"How long evictions are tried; {node_pool.DRAIN_SECONDS} when missing.",
-                        0,
+                        1,
                         node_pool.LONGEST_DRAIN_SECONDS,
                     ),
                     "onTimeout": {

@@ -118,3 +118,36 @@ class NodeRoom(_Model):
     labels: dict[str, str] = Field(default_factory=dict)
     taints: tuple[NodeTaint, ...] = ()
     created: datetime | None = None
+
+
+class NodeLoad(_Model):
+    """How much a drain of a Node would move: a short form that a workflow may carry."""
+
+    pods: int
+    """Pods that would have to leave."""
+    bare: int
+    """Of these, those that nothing makes anew."""
+
+
+class ScaleVerdict(_Model):
+    """What the autoscaler says about one pool."""
+
+    desired: int
+    """Machines that the pool shall have from now on; the present number when nothing is to change."""
+    remove: tuple[str, ...] = ()
+    """Names of the Nodes that shall go; empty unless `desired` is below the present number."""
+    reason: str
+    """In words, also when nothing changes."""
+    under_used_since: dict[str, datetime] = Field(default_factory=dict)
+    """To be remembered and given back at the next look: since when each Node has been under-used."""
+    look_again: datetime | None = None
+    """When a cool-down or a Node's patience ends; None when only a change of the workload matters."""
+
+
+class PoolOutlook(_Model):
+    """What the activity that reads the workload tells of one pool."""
+
+    loads: dict[str, NodeLoad] = Field(default_factory=dict)
+    """By name of the Node; a Node that is missing here has nothing to move."""
+    scale: ScaleVerdict | None = None
+    """None when the pool has no autoscaling."""

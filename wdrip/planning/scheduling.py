@@ -58,11 +58,8 @@ def selects(selector: Selector, labels: Mapping[str, str]) -> bool:
     return all(_holds(each, labels) for each in selector.requirements)
 
 
-def _borne(taint: NodeTaint, tolerations: Iterable[Toleration]) -> bool:
-    return taint.effect not in UNBEARABLE or any(_tolerates(each, taint) for each in tolerations)
-
-
-def _tolerates(toleration: Toleration, taint: NodeTaint) -> bool:
+def tolerates(toleration: Toleration, taint: NodeTaint) -> bool:
+    """Whether a pod with this toleration bears the taint."""
     if toleration.effect and toleration.effect != taint.effect:
         return False
     if not toleration.key:
@@ -70,6 +67,10 @@ def _tolerates(toleration: Toleration, taint: NodeTaint) -> bool:
     if toleration.key != taint.key:
         return False
     return toleration.operator == "Exists" or toleration.value == taint.value
+
+
+def _borne(taint: NodeTaint, tolerations: Iterable[Toleration]) -> bool:
+    return taint.effect not in UNBEARABLE or any(tolerates(each, taint) for each in tolerations)
 
 
 def _holds(requirement: Requirement, labels: Mapping[str, str]) -> bool:

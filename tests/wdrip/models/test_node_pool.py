@@ -88,7 +88,7 @@ SPECS = some(
         st.sampled_from("abc"), text("memory.available<5%", "$(id)", '"'), max_size=3
     ),
     autoscaling=some(min=whole(0, 1000), max=whole(0, 1000)),
-    drain=some(timeoutSeconds=whole(0, 86400), onTimeout=st.sampled_from(["Stop", "Delete", "Ask"])),
+    drain=some(timeoutSeconds=whole(1, 86400), onTimeout=st.sampled_from(["Stop", "Delete", "Ask"])),
     unknown=st.just(1),
 )
 

@@ -140,7 +140,7 @@ def certificate_in(output: str) -> str:
 
 def prepare_identity(machine_name: str) -> NodeOperation:
     """Make the machine's RSA key and self-signed certificate once; print the certificate (PEM)."""
-    return _operation("prepare-identity", {"MACHINE_NAME": machine_name})
+    return render("prepare-identity", {"MACHINE_NAME": machine_name})
 
 
 def install_package(url: str, sha256: str, version: str, image_repository: str) -> NodeOperation:
@@ -150,7 +150,7 @@ def install_package(url: str, sha256: str, version: str, image_repository: str) 
     Kubernetes version for the log, e.g. `v1.20.2`; image_repository: the prefix under which kubeadm will ask
     for images. Fails with PACKAGE_CORRUPTED or DOWNLOAD_FAILED.
     """
-    return _operation(
+    return render(
         "install-package",
         {
             "SHA256": sha256,
@@ -171,12 +171,12 @@ def receive_secrets(url: str, digest: str) -> NodeOperation:
     has MASTER_SECRET_FILES or WORKER_SECRET_FILES; other paths are refused. Files become root's, mode 0600.
     Fails with SECRETS_CORRUPTED or DOWNLOAD_FAILED.
     """
-    return _operation("receive-secrets", {"SHA256": digest}, parts=("fetch",), url=url)
+    return render("receive-secrets", {"SHA256": digest}, parts=("fetch",), url=url)
 
 
 def set_endpoint_address(endpoint_name: str, address: str) -> NodeOperation:
     """Resolve the API server's name to `address` in /etc/hosts: a master's own address, a worker's VIP."""
-    return _operation("set-endpoint-address", {"ENDPOINT_NAME": endpoint_name, "ADDRESS": address})
+    return render("set-endpoint-address", {"ENDPOINT_NAME": endpoint_name, "ADDRESS": address})
 
 
 def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOperation:
@@ -184,7 +184,7 @@ def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOpera
 
     Needs `install_package` and `receive_secrets`. Fails with NOT_IN_TIME and etcd's log.
     """
-    return _operation(
+    return render(
         "start-first-etcd",
         {"MEMBER_NAME": member_name, "IP": ip, "CLUSTER_TOKEN": cluster_token},
         parts=("etcd",),
@@ -196,7 +196,7 @@ def join_etcd(member_name: str, ip: str, cluster_token: str, endpoints: Sequence
 
     Promotion waits until the learner has caught up. Safe to repeat at any point. Fails with NOT_IN_TIME.
     """
-    return _operation(
+    return render(
         "join-etcd",
         {
             "MEMBER_NAME": member_name,
@@ -214,7 +214,7 @@ def init_control_plane(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     kubeadm_yaml: `wdrip.nodes.kubeadm.init_config`, without token (merged on the machine). CoreDNS is left
     out, and said so, when the package has no image of it. Prints a line `kube-proxy: asked …, actual …`.
     """
-    return _operation(
+    return render(
         "init-control-plane", {"KUBEADM_YAML": kubeadm_yaml, "NODE_NAME": node_name}, parts=("kubeadm",)
     )
 
@@ -238,30 +238,30 @@ def configure_pod_network(node_name: str, pod_cidr: str, node_mask: int | None =
     first = ""
     if node_mask is not None:
         first = str(next(ipaddress.ip_network(pod_cidr).subnets(new_prefix=node_mask)))
-    return _operation(
+    return render(
         "configure-pod-network", {"NODE_NAME": node_name, "POD_CIDR": pod_cidr, "FIRST_RANGE": first}
     )
 
 
 def wait_node_ready(node_name: str, deadline_seconds: int) -> NodeOperation:
     """Wait until the Node is Ready; on NOT_IN_TIME the output has its conditions and the kubelet's log."""
-    return _operation(
+    return render(
         "wait-node-ready", {"NODE_NAME": node_name, "DEADLINE": str(deadline_seconds)}, keeps_success=False
     )
 
 
 def collect_diagnostics() -> NodeOperation:
     """Print the ends of the logs of kubelet, containerd, etcd and static pods, with every unit's state."""
-    return _operation("collect-diagnostics", {}, keeps_success=False)
+    return render("collect-diagnostics", {}, keeps_success=False)
 
 
 def wipe_machine() -> NodeOperation:
     """Undo everything but the machine's identity and the installed software, for a new attempt."""
-    return _operation("wipe-machine", {}, keeps_success=False)
+    return render("wipe-machine", {}, keeps_success=False)
 
 
 def _join(name: str, kubeadm_yaml: str, node_name: str) -> NodeOperation:
-    return _operation(
+    return render(
         name,
         {"KUBEADM_YAML": kubeadm_yaml, "NODE_NAME": node_name},
         script="join-cluster",
@@ -269,21 +269,25 @@ def _join(name: str, kubeadm_yaml: str, node_name: str) -> NodeOperation:
     )
 
 
-def _operation(
+def render(
     name: str,
     parameters: Mapping[str, str],
     *,
     script: str | None = None,
     parts: Sequence[str] = (),
     url: str | None = None,
+    private: Mapping[str, str] = MappingProxyType({}),
     keeps_success: bool = True,
 ) -> NodeOperation:
-    """The operation `name` of scripts/<script or name>.sh, with shared `parts` and WDRIP_* parameters."""
+    """The operation `name` of scripts/<script or name>.sh, with shared `parts` and WDRIP_* parameters.
+
+    url: becomes the private file `url`, as curl's configuration, beside those of `private`.
+    """
     bodies = "".join(_without_comments(_body(part)) for part in ("common", *parts, script or name))
     return NodeOperation(
         name=name,
         script=f"#!/bin/bash\n{_assignments(parameters)}{bodies}",
-        private=MappingProxyType({} if url is None else {"url": _curl_config(url)}),
+        private=MappingProxyType({**private, **({} if url is None else {"url": curl_config(url)})}),
         keeps_success=keeps_success,
     )
 
@@ -292,10 +296,19 @@ def _assignments(parameters: Mapping[str, str]) -> str:
     return "".join(f"WDRIP_{name}={shlex.quote(value)}\n" for name, value in parameters.items())
 
 
-def _curl_config(url: str) -> str:
+def curl_config(url: str, headers: Mapping[str, str] = MappingProxyType({})) -> str:
+    """A file for `curl --config`: the pre-signed URL and the headers that were signed with it.
+
+    Raises ValueError when one of them could end its line or its quotes.
+    """
     if re.search(r"""[\s"\\]""", url):
         raise ValueError("a URL has no white space, quote or backslash")
-    return f'url = "{url}"'
+    lines = [f'url = "{url}"']
+    for name, value in headers.items():
+        if re.search(r"""[\r\n"\\]""", name + value):
+            raise ValueError(f"header {name} has a quote, a backslash or a line's end")
+        lines.append(f'header = "{name}: {value}"')
+    return "\n".join(lines)
 
 
 def _body(script: str) -> str:

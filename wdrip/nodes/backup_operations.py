@@ -1,0 +1,244 @@
+"""What is done on a machine for backups and recovery: see `operations` for what an operation is.
+
+A snapshot never passes through the worker: the machine takes it, uploads it by pre-signed URL, fetches it
+again. Those that find something out print it as one line of JSON at the end; `taken`, `verdict_of` and
+`restored` read it.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
+from wdrip.nodes.operations import NodeOperation, curl_config, render
+
+SNAPSHOT_CORRUPTED = 67
+"""Exit code: the snapshot's hash or structure is wrong, it does not restore, or it is not on this machine."""
+
+NO_SPACE = 73
+"""Exit code (EX_CANTCREAT): the disk has not the room that was asked for; nothing was written."""
+
+UPLOAD_FAILED = 74
+"""Exit code (EX_IOERR): the upload was refused or did not arrive whole; try again with a new URL."""
+
+DATA_IN_THE_WAY = 77
+"""Exit code: the machine has etcd data that did not come from this snapshot; they were not touched."""
+
+MARKER_KEY = "/wdrip/backup-marker"
+"""etcd key, outside of Kubernetes' own, whose value tells which backup a database was restored from."""
+
+PART_BYTES = 64 * 1024 * 1024
+"""Part size of multipart uploads. One part at a time lies on the machine's disk beside the snapshot; 8 GiB,
+etcd's largest database, make 128 parts, and OSS allows 10 000 of 100 KB to 5 GB."""
+
+PARTS_PER_COMMAND = 4
+"""Parts that one RunCommand can have URLs for: a URL has up to 1.6 KB with temporary credentials, and the
+command 18 KB before base64, 9 KB of which are scripts."""
+
+REVISION_BUMP = 1_000_000_000
+"""How far restored revisions are raised: a billion, which etcd's own documentation advises, is years of
+changes."""
+
+_RESULT = re.compile(r"^wdrip-result (\{.*\})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a multipart upload that the bucket does not have yet."""
+
+    number: int
+    """From 1."""
+    offset: int
+    size: int
+    """Bytes, as is the offset."""
+
+
+class Restored(BaseModel):
+    """What `restore_etcd` found in the etcd that it started."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    revision: int = Field(ge=1)
+    live_keys: int = Field(ge=0)
+    bumped: bool
+    """Whether the revision is above everything that anyone may have seen before."""
+
+
+class _Finding(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    ok: bool
+    reason: str
+
+
+def take_snapshot(date: str, ip: str, cluster_uid: str, *, quorum: bool = True) -> NodeOperation:
+    """Take and check a snapshot of this machine's own member; it stays there until `discard_snapshot`.
+
+    quorum: False for a survivor of a lost quorum, whose member answers but cannot write: then no marker is
+    written and live keys are not counted. Read the output with `taken`. Fails with NOT_IN_TIME, NO_SPACE or
+    SNAPSHOT_CORRUPTED.
+    """
+    return render(
+        "take-snapshot",
+        {
+            "DATE": date,
+            "IP": ip,
+            "QUORUM": "yes" if quorum else "no",
+            "MARKER_KEY": MARKER_KEY,
+            "MARKER": f"{cluster_uid}/{date}",
+        },
+        parts=("etcd", "snapshot"),
+    )
+
+
+def upload_snapshot(date: str, url: str, headers: Mapping[str, str]) -> NodeOperation:
+    """Upload the snapshot as one object; for up to 5 GB, PART_BYTES and less being usual.
+
+    url: pre-signed PUT URL; headers: those that were signed with it, and no other. Fails with UPLOAD_FAILED,
+    or SNAPSHOT_CORRUPTED when the machine has no such snapshot.
+    """
+    return render(
+        "upload-snapshot",
+        {"DATE": date},
+        parts=("snapshot", "upload"),
+        private={"url": curl_config(url, headers)},
+        keeps_success=False,
+    )
+
+
+def upload_parts(date: str, upload_id: str, parts: Sequence[tuple[Part, str]]) -> NodeOperation:
+    """Upload parts of the snapshot, each by its own pre-signed URL; at most PARTS_PER_COMMAND of them.
+
+    What of an upload the bucket has already is asked of the bucket (`parts_left`), so a machine or worker
+    that was restarted goes on where it was. Fails as `upload_snapshot` does.
+    """
+    return render(
+        "upload-parts",
+        {
+            "DATE": date,
+            "UPLOAD": upload_id,
+            "PARTS": " ".join(f"{part.number}:{part.offset}:{part.size}" for part, _ in parts),
+        },
+        parts=("snapshot", "upload"),
+        private={f"part-{part.number}": curl_config(url) for part, url in parts},
+    )
+
+
+def parts_left(size: int, uploaded: Collection[int], part_bytes: int = PART_BYTES) -> list[Part]:
+    """The parts of a snapshot of `size` bytes, but for those whose numbers the bucket lists."""
+    return [
+        Part(number, offset, min(part_bytes, size - offset))
+        for number, offset in enumerate(range(0, size, part_bytes), start=1)
+        if number not in uploaded
+    ]
+
+
+def discard_snapshot(date: str) -> NodeOperation:
+    """Remove this machine's copy of a snapshot; one that is not there counts as removed."""
+    return render("discard-snapshot", {"DATE": date}, parts=("snapshot",), keeps_success=False)
+
+
+def verify_snapshot(entry: BackupEntry, url: str, kind: VerdictKind, *, keep: bool = False) -> NodeOperation:
+    """Fetch a backup and look at it; on any machine with the software installed. `verdict_of` reads it.
+
+    STRUCTURE compares size, both hashes, the database's structure and revision. DRILL restores it as well,
+    into an etcd of its own that only root can reach, and compares revision, number of keys and marker. keep:
+    leave a good one for `restore_etcd`. Fails with DOWNLOAD_FAILED or NO_SPACE, which say nothing about the
+    backup.
+    """
+    return render(
+        "verify-snapshot",
+        {
+            **_claims(entry),
+            "LIVE_KEYS": "" if entry.live_keys is None else str(entry.live_keys),
+            "DRILL": "yes" if kind is VerdictKind.DRILL else "no",
+            "KEEP": "yes" if keep else "no",
+        },
+        parts=("fetch", "snapshot"),
+        url=url,
+        keeps_success=False,
+    )
+
+
+def restore_etcd(
+    entry: BackupEntry, url: str, member_name: str, ip: str, cluster_token: str
+) -> NodeOperation:
+    """Start etcd as a new cluster of one from a backup; read the output with `restored`.
+
+    cluster_token: a new one, so that no old member takes this one for its own. Needs `install_package` and
+    `receive_secrets`. Other etcd data of the machine are never replaced (DATA_IN_THE_WAY). The revision is
+    raised where the etcd tools can. Fails with NOT_IN_TIME, NO_SPACE, DOWNLOAD_FAILED or SNAPSHOT_CORRUPTED.
+    """
+    return render(
+        "restore-etcd",
+        {
+            **_claims(entry),
+            "MEMBER_NAME": member_name,
+            "IP": ip,
+            "CLUSTER_TOKEN": cluster_token,
+            "BUMP": str(REVISION_BUMP),
+        },
+        parts=("etcd", "fetch", "snapshot"),
+        url=url,
+    )
+
+
+def clean_after_restore(
+    node_name: str, ip: str, gone: Sequence[str] = (), *, all_others: bool = False
+) -> NodeOperation:
+    """Remove what a restored cluster believes of machines that are gone.
+
+    On the new master, whose API server runs. Fails with NOT_IN_TIME.
+    gone: Nodes whose machines are no more (the old masters). all_others: every Node but `node_name`, after a
+    recovery onto another cluster. With them go their leases and volume attachments; further the API servers'
+    entries but this one's, the leaders' leases, and every bootstrap token but this machine's: one that was
+    revoked after the backup would be valid again.
+    """
+    return render(
+        "clean-after-restore",
+        {
+            "NODE_NAME": node_name,
+            "IP": ip,
+            "NODES": " ".join(gone),
+            "ALL_OTHERS": "yes" if all_others else "no",
+        },
+        parts=("etcd",),
+        keeps_success=False,
+    )
+
+
+def taken(output: str) -> SnapshotFacts:
+    """The facts in the output of `take_snapshot`. Raises ValueError when there are none."""
+    return SnapshotFacts.model_validate_json(_result(output))
+
+
+def verdict_of(output: str, kind: VerdictKind, at: datetime) -> Verdict:
+    """The verdict in the output of `verify_snapshot`. Raises ValueError when there is none."""
+    finding = _Finding.model_validate_json(_result(output))
+    return Verdict(verified_at=at, kind=kind, ok=finding.ok, reason=finding.reason)
+
+
+def restored(output: str) -> Restored:
+    """What `restore_etcd` found. Raises ValueError when its output does not tell."""
+    return Restored.model_validate_json(_result(output))
+
+
+def _claims(entry: BackupEntry) -> dict[str, str]:
+    """What the index says of a backup."""
+    return {
+        "SHA256": entry.sha256,
+        "SIZE": str(entry.size),
+        "REVISION": str(entry.revision),
+        "MARKER_KEY": MARKER_KEY,
+        "MARKER": entry.marker,
+    }
+
+
+def _result(output: str) -> str:
+    found: list[str] = _RESULT.findall(output)
+    if not found:
+        raise ValueError("the machine printed no result")
+    return found[-1]

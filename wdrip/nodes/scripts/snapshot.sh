@@ -1,0 +1,37 @@
+#!/bin/bash
+# Snapshot files: where they lie on a machine, and what can be learnt of one.
+SNAPSHOT_CORRUPTED=67
+NO_SPACE=73
+UPLOAD_FAILED=74
+
+export SNAPSHOT_CORRUPTED NO_SPACE UPLOAD_FAILED SNAPSHOTS=/var/lib/wdrip/snapshots
+
+# A snapshot holds every secret of the cluster.
+umask 077
+mkdir -p "$SNAPSHOTS"
+
+# field NAME: the number of that name in the line of JSON on standard input; fails when there is none.
+field() {
+    sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p" | grep .
+}
+
+# needs_space BYTES: refuses to fill the disk that etcd writes to.
+needs_space() {
+    local free
+    free=$(df --output=avail --block-size=1 "$SNAPSHOTS" | tail -1)
+    ((free > $1)) || fail "$NO_SPACE" "no space: $1 bytes are needed under $SNAPSHOTS and $((free)) are free"
+}
+
+# tool ARGUMENTS...: `snapshot status|restore` of the program that this version of etcd has for it.
+tool() {
+    if command -v etcdutl >/dev/null; then
+        etcdutl "$@"
+    else
+        ETCDCTL_API=3 etcdctl "$@"
+    fi
+}
+
+# own_hash_holds FILE: etcd ends a snapshot with the sha256 of all that stands before.
+own_hash_holds() {
+    [[ $(head -c -32 "$1" | sha256sum | cut -d' ' -f1) == "$(tail -c 32 "$1" | od -An -v -tx1 | tr -d ' \n')" ]]
+}

@@ -1,0 +1,42 @@
+#!/bin/bash
+# A snapshot of this machine's own etcd member, checked, with what is known of it in the last line.
+endpoint=https://$WDRIP_IP:2379
+file=$SNAPSHOTS/$WDRIP_DATE/snapshot.db
+marker=''
+live=null
+
+# Left by backups that never came to their end.
+find "$SNAPSHOTS" -mindepth 1 -maxdepth 1 ! -name "$WDRIP_DATE" -mmin +180 -exec rm -rf {} +
+rm -rf "${SNAPSHOTS:?}/$WDRIP_DATE"
+mkdir "$SNAPSHOTS/$WDRIP_DATE"
+
+status=$(etcd_at "$endpoint" endpoint status --write-out=json) ||
+    fail "$NOT_IN_TIME" "etcd: the member at $endpoint does not answer"
+size=$(field dbSize <<<"$status")
+needs_space $((size + size / 10))
+if [[ $WDRIP_QUORUM == yes ]]; then
+    # Whoever restores this snapshot looks for what was written just before it.
+    etcd_at "$endpoint" put "$WDRIP_MARKER_KEY" "$WDRIP_MARKER" >/dev/null ||
+        fail "$NOT_IN_TIME" "etcd: the member at $endpoint cannot write"
+    marker=$WDRIP_MARKER
+fi
+say "taking a snapshot of $size bytes at most"
+etcd_at "$endpoint" snapshot save "$file" --command-timeout=3600s >/dev/null 2>"$file.log" ||
+    fail "$NOT_IN_TIME" "etcd: no snapshot: $(tail -1 "$file.log" | cut -c1-300)"
+
+sha256sum "$file" >"$file.sha256" &
+hashing=$!
+own_hash_holds "$file" || fail "$SNAPSHOT_CORRUPTED" "the snapshot does not have the hash that etcd gave it"
+facts=$(tool snapshot status "$file" --write-out=json 2>"$file.log") ||
+    fail "$SNAPSHOT_CORRUPTED" "the snapshot's structure is damaged: $(tail -1 "$file.log" | cut -c1-300)"
+wait "$hashing"
+revision=$(field revision <<<"$facts")
+if [[ $WDRIP_QUORUM == yes ]]; then
+    # Not when that revision was compacted away in the meantime.
+    live=$(etcd_at "$endpoint" get '' --from-key --limit=1 --keys-only --rev="$revision" --write-out=json 2>/dev/null |
+        field count) || live=null
+fi
+version=$(sed -n 's/.*"version":"\([0-9.]*\)".*/\1/p' <<<"$status")
+printf 'wdrip-result {"sha256":"%s","size":%s,"revision":%s,"total_keys":%s,"live_keys":%s,"marker":"%s","etcd_version":"%s"}\n' \
+    "$(cut -d' ' -f1 "$file.sha256")" "$(stat -c %s "$file")" "$revision" "$(field totalKey <<<"$facts")" \
+    "$live" "$marker" "$version"

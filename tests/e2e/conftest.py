@@ -5,13 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.host import host_network, traces
 from tests.e2e.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A running stack with the software package in its bucket and the package's kubectl."""
+    """A running stack with the software package in its bucket and the package's kubectl.
+
+    When it is taken down, the host must be as it was before.
+    """
     stack = Stack(tmp_path_factory.mktemp("home"))
+    network_before = host_network()
     try:
         stack.wdrip("up")
         stack.wdrip("build", "--upload", seconds=1800)
@@ -19,6 +24,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.wdrip("down")
+        assert traces(stack) == []
+        assert not stack.state.exists()
+        assert host_network() == network_before
 
 
 @pytest.fixture

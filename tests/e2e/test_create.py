@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import GuideConfig
+from tests.e2e.host import traces
 from tests.e2e.stack import Stack
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
@@ -94,6 +95,14 @@ def test_masterset_and_nodepool_answer_the_guides_commands(stack: Stack, created
     assert pool["spec"]["infra"]["desiredCapacity"] == 0
     said = stack.kubectl(kubeconfig, "apply", "--dry-run=server", "-f", "-", stdin=_NODE_POOL)
     assert "nodepool.alibabacloud.com/nodepool-01 created" in said
+
+
+def test_the_machine_leaves_the_traces_that_taking_down_looks_for(
+    stack: Stack, created: tuple[Path, str]
+) -> None:
+    found = "\n".join(traces(stack))
+    for kind in ("wl-", "/sys/fs/cgroup", "/run/wl-", "overlay", "systemd-nspawn", "haproxy"):
+        assert kind in found
 
 
 def test_nothing_secret_is_in_the_history(stack: Stack, created: tuple[Path, str]) -> None:

@@ -1,0 +1,45 @@
+"""The kinds of step that a decision can ask for and that the workflows carry out."""
+
+from enum import StrEnum
+
+
+class StepKind(StrEnum):
+    """One change to a cluster. Each is idempotent, and ends by itself: with an outcome, or at its deadline.
+
+    What stands behind each is told in docs/operations/masters.md and healing.md.
+    """
+
+    # Masters, on the way in.
+    LAUNCH_MASTER = "LaunchMaster"
+    """Start a master's machine in `zone_id`, up to an answering Cloud Assistant."""
+    JOIN_ETCD = "JoinEtcd"
+    """Install, hand over secrets, add the machine as a learner (once), start its etcd on an empty directory."""
+    PROMOTE_MEMBER = "PromoteMember"
+    """Make a caught-up learner a voter. etcd itself refuses one that is behind."""
+    JOIN_CONTROL_PLANE = "JoinControlPlane"
+    """`kubeadm join` as a master, up to the Node being there."""
+
+    # Masters, on the way out, and all along.
+    SET_BACKENDS = "SetBackends"
+    """Have exactly `instance_ids` behind the load balancer."""
+    MOVE_LEADER = "MoveLeader"
+    """Give etcd's leadership from this machine's member to `to_member_id`."""
+    REMOVE_MEMBER = "RemoveMember"
+    """Take the member out of etcd; one that is gone already is success."""
+    BACK_UP = "BackUp"
+    """Take a backup and check its structure."""
+
+    # Any machine.
+    DRAIN = "Drain"
+    """Cordon, and evict what can be evicted until the deadline; what is left is told, not waited for."""
+    UNCORDON = "Uncordon"
+    START_MACHINE = "StartMachine"
+    RESTART_SERVICES = "RestartServices"
+    """Restart containerd and the kubelet, and on a master an etcd that is not healthy."""
+    REBOOT = "Reboot"
+    REPLACE_SYSTEM_DISK = "ReplaceSystemDisk"
+    """Begin anew on a fresh disk, under the same identity and address. Joining comes after it."""
+    JOIN_WORKER = "JoinWorker"
+    """Install and `kubeadm join` as a worker, up to the Node being there."""
+    DELETE_MACHINE = "DeleteMachine"
+    DELETE_NODE = "DeleteNode"

@@ -20,7 +20,7 @@ _LISTED = 3
 """How many neighbours in size a message names."""
 
 _COMMON = ("c6", "g6", "r6", "c7", "g7", "r7", "c5", "g5", "r5")
-_DEDICATED = re.compile(r"(c|g|r|u|hf[cgr])\d+[aei]?(se)?")
+_DEDICATED = re.compile(r"(c|g|r|u|hf[cgr])\d+[aeiry]?(se)?")
 """Processors of their own: compute (1:2), general (1:4), memory (1:8), universal and high clock."""
 _SHARED = re.compile(r"(s|t|n|xn|mn|sn|e|ic)\d*(-.*)?")
 """Burstable, entry-level and earlier shared families, e.g. t6, s6, n4, e (written `e-c1m2`)."""

@@ -185,29 +185,12 @@ class NodePoolStatus(Document):
     conditions: list[Condition] = Field(default_factory=list)
 
 
-class StuckDrain(Document):
-    """A drain that was given up."""
+class AutoscalingMemory(Document):
+    """What the cluster's workflow remembers of a pool's autoscaling from one look to the next."""
 
-    until: datetime
-    """Not to be tried again before."""
-    message: str
-    budget: str = ""
-    """`namespace/name` of the PodDisruptionBudget that held it up; empty when something else did."""
-
-
-class PoolMemory(Document):
-    """What the cluster's workflow remembers of a pool from one look to the next."""
-
-    failed: tuple[str, ...] = ()
-    """Instance ids whose launch or join failed; taken off the list when they are gone."""
-    failures: int = 0
-    """Launches that failed since the last one that came to Ready."""
-    last_failure: datetime | None = None
-    last_failure_reason: str = ""
-    stuck: dict[str, StuckDrain] = Field(default_factory=dict)
-    """By instance id."""
     under_used_since: dict[str, datetime] = Field(default_factory=dict)
-    """By name of the Node; what the autoscaler last said."""
+    """By name of the Node; what the last verdict said."""
     grew: datetime | None = None
     """When the autoscaler last made the pool larger."""
     shrank: datetime | None = None
+    """When it last made it smaller."""

@@ -161,6 +161,8 @@ class Attempt(_Model):
     outcome: Outcome
     detail: str = ""
     """Why it failed, or what it could not do."""
+    blocked_by: str = ""
+    """`namespace/name` of the PodDisruptionBudget that held a drain up; empty when none did."""
 
 
 class Memory(_Model):

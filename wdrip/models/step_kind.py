@@ -13,7 +13,7 @@ class StepKind(StrEnum):
     LAUNCH_MASTER = "LaunchMaster"
     """Start a master's machine in `zone_id`, up to an answering Cloud Assistant."""
     JOIN_ETCD = "JoinEtcd"
-    """Install, hand over secrets, add the machine as a learner (once), start its etcd on an empty directory."""
+    """Install, hand over secrets, add the machine as a learner, start its etcd on an empty directory."""
     PROMOTE_MEMBER = "PromoteMember"
     """Make a caught-up learner a voter. etcd itself refuses one that is behind."""
     JOIN_CONTROL_PLANE = "JoinControlPlane"
@@ -43,3 +43,15 @@ class StepKind(StrEnum):
     """Install and `kubeadm join` as a worker, up to the Node being there."""
     DELETE_MACHINE = "DeleteMachine"
     DELETE_NODE = "DeleteNode"
+
+    # Node pools; what they mean in full is told in docs/operations/node-pools.md.
+    GROW_POOLS = "GrowPools"
+    """Start the machines of `launches` side by side, install and join each, up to a Ready Node. One that fails
+    does not hold the others up; each is remembered as an attempt of its own."""
+    SHRINK_POOL = "ShrinkPool"
+    """Set desiredCapacity when `desired` is given; then, for each of `instance_ids` side by side: cordon, drain
+    (planning/drain.py), ask again whether it still has to go, delete the machine, delete its Node."""
+    SET_DESIRED = "SetDesired"
+    """Write the autoscaler's `desired` to the pool's desiredCapacity."""
+    RELEASE_POOL = "ReleasePool"
+    """Take wdrip's finalizer off a pool that has no machine left."""

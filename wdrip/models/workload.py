@@ -151,3 +151,9 @@ class PoolOutlook(_Model):
     """By name of the Node; a Node that is missing here has nothing to move."""
     scale: ScaleVerdict | None = None
     """None when the pool has no autoscaling."""
+    refusal: str = ""
+    """Why the cloud cannot make such machines (`wdrip/planning/instance_types.py`); empty when it can."""
+    instance_type: str = ""
+    """The one that new machines get."""
+    changed: datetime | None = None
+    """When this generation of the spec was first seen: failures before it say nothing about it."""

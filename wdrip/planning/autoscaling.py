@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from wdrip.models.node_pool import AutoscalingBounds, PoolMemory
+from wdrip.models.node_pool import AutoscalingBounds, AutoscalingMemory
 from wdrip.models.workload import BudgetState, NodeRoom, PodState, ScaleVerdict
 from wdrip.planning import scheduling
 from wdrip.planning.drain import admit, must_leave
@@ -55,7 +55,7 @@ class ScaledPool:
     """Machines that it has, Ready or coming."""
     template: NodeRoom
     """A new machine's Node, free of everything but DaemonSet pods (see `template_like`)."""
-    memory: PoolMemory
+    memory: AutoscalingMemory
 
 
 @dataclass
@@ -318,7 +318,7 @@ def _use(node: NodeRoom, pods: Iterable[PodState]) -> float:
     return max(share(_CPU), share(_MEMORY))
 
 
-def _rest(memory: PoolMemory) -> datetime | None:
+def _rest(memory: AutoscalingMemory) -> datetime | None:
     ends = []
     if memory.grew is not None:
         ends.append(memory.grew + REST_AFTER_GROWTH)

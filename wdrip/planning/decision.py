@@ -8,11 +8,19 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from wdrip.models.observation import EtcdMember
 from wdrip.models.step_kind import StepKind
 
-__all__ = ["Act", "Decision", "Hold", "QuorumLost", "Settled", "StepKind", "Target", "first_of"]
+__all__ = ["Act", "Decision", "Hold", "Launch", "QuorumLost", "Settled", "StepKind", "Target", "first_of"]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Launch(_Model):
+    """A machine to be made."""
+
+    node_pool: str
+    zone_id: str
+    """The zone wished for; another of the pool's when this one has no stock."""
 
 
 class Target(_Model):
@@ -25,6 +33,8 @@ class Target(_Model):
     zone_id: str = ""
     node_pool: str = ""
     instance_ids: tuple[str, ...] = ()
+    launches: tuple[Launch, ...] = ()
+    desired: int | None = None
 
     @property
     def subject(self) -> str:

@@ -1,5 +1,5 @@
 #!/bin/bash
 # A snapshot as one object.
-say "uploading $(stat -c %s "$SNAPSHOT") bytes"
-upload "$SNAPSHOT" "$PRIVATE/url"
+say "uploading $(stat -c %s "$TAKEN") bytes"
+upload "$TAKEN" "$PRIVATE/url"
 say "uploaded"

@@ -1,0 +1,320 @@
+"""Snapshots of a real etcd: taken, looked at when whole and when damaged in every way, restored."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from localcloud.images import default_cache
+from tests.wdrip.nodes.etcd_machine import EtcdMachine
+from wdrip import names
+from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
+from wdrip.nodes import backup_operations as backups
+from wdrip.nodes import operations
+from wdrip.nodes.package import DEFAULT_VERSION, build_package
+from wdrip.nodes.package.extract import extract_program
+from wdrip.security.bundle import SecretsBundle
+
+# They need the software package.
+pytestmark = pytest.mark.machines
+
+DATE = "20211002-1024"
+NOW = datetime(2021, 10, 2, 10, 24, tzinfo=UTC)
+DRILL, STRUCTURE = VerdictKind.DRILL, VerdictKind.STRUCTURE
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("programs")
+    built = build_package(default_cache(), DEFAULT_VERSION, print)
+    for program in ("etcd", "etcdctl"):
+        extract_program(built, program, folder / program)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle() -> SecretsBundle:
+    return SecretsBundle.new("abcdef.0123456789abcdef")
+
+
+@pytest.fixture(scope="module")
+def master(
+    tmp_path_factory: pytest.TempPathFactory, programs: Path, bundle: SecretsBundle
+) -> Iterator[EtcdMachine]:
+    """A machine with a running etcd."""
+    with closing(EtcdMachine(tmp_path_factory.mktemp("master"), programs, bundle)) as machine:
+        machine.start_etcd()
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def snapshot(master: EtcdMachine) -> tuple[bytes, SnapshotFacts]:
+    """A good snapshot and what the machine said of it."""
+    result = master.launch(backups.take_snapshot(DATE, master.ip, "uid"))
+    assert result.code == 0, result.output
+    facts = backups.taken(result.output)
+    return master.path(f"/var/lib/wdrip/snapshots/{DATE}/snapshot.db").read_bytes(), facts
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, programs: Path, bundle: SecretsBundle) -> Iterator[EtcdMachine]:
+    """A machine whose etcd was never started."""
+    with closing(EtcdMachine(tmp_path, programs, bundle)) as machine:
+        yield machine
+
+
+def entry(facts: SnapshotFacts, **changes: object) -> BackupEntry:
+    return BackupEntry.model_validate(
+        {
+            **facts.model_dump(),
+            "name": "kubernetes-id-001",
+            "cluster_uid": "uid",
+            "date": DATE,
+            "path": names.backup_key("kubernetes-id-001", DATE),
+            "kubernetes_version": "v1.20.2",
+            "taken_at": NOW,
+            "member": "m",
+            "uploaded_at": NOW,
+            **changes,
+        }
+    )
+
+
+def served(folder: Path, content: bytes) -> str:
+    path = folder / "object"
+    path.write_bytes(content)
+    return f"file://{path}"
+
+
+def looked_at(
+    machine: EtcdMachine, content: bytes, claims: BackupEntry, kind: VerdictKind = DRILL
+) -> Verdict:
+    result = machine.launch(backups.verify_snapshot(claims, served(machine.folder, content), kind))
+    assert result.code == 0, result.output
+    return backups.verdict_of(result.output, kind, NOW)
+
+
+def test_the_facts_are_those_of_the_member(
+    master: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]
+) -> None:
+    content, facts = snapshot
+    assert facts.sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.size == len(content)
+    assert facts.etcd_version == "3.4.23"
+    # Four pods are left of five, and the marker.
+    assert facts.live_keys == 5
+    assert facts.marker == f"uid/{DATE}"
+    # Five puts, one deletion and the marker after revision 1.
+    assert facts.revision == 8
+
+
+def test_a_snapshot_is_for_root_only(master: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
+    folder = master.path(f"/var/lib/wdrip/snapshots/{DATE}")
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "snapshot.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_lost_reply_gives_the_same_snapshot(
+    master: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]
+) -> None:
+    again = master.launch(backups.take_snapshot(DATE, master.ip, "uid"))
+    assert backups.taken(again.output) == snapshot[1]
+
+
+def test_a_survivor_gives_a_snapshot_without_writing(master: EtcdMachine) -> None:
+    before = master.etcdctl("get", backups.MARKER_KEY, "--print-value-only")
+    result = master.launch(backups.take_snapshot("20211002-1100", master.ip, "uid", quorum=False))
+    facts = backups.taken(result.output)
+    assert (facts.marker, facts.live_keys) == ("", None)
+    assert master.etcdctl("get", backups.MARKER_KEY, "--print-value-only") == before
+
+
+def test_a_dead_member_is_told(fresh: EtcdMachine) -> None:
+    result = fresh.launch(backups.take_snapshot(DATE, fresh.ip, "uid"))
+    assert result.code == operations.NOT_IN_TIME
+    assert "does not answer" in result.output
+
+
+def test_a_full_disk_is_told_before_anything_is_written(master: EtcdMachine) -> None:
+    master.program("df", "#!/bin/bash\necho Avail\necho 1000\n")
+    try:
+        result = master.launch(backups.take_snapshot("20211002-1200", master.ip, "uid"))
+    finally:
+        master.path("/usr/local/sbin/df").unlink()
+    assert result.code == backups.NO_SPACE
+    assert "1000 are free" in result.output
+
+
+def test_discarded_means_gone(master: EtcdMachine) -> None:
+    master.launch(backups.take_snapshot("20211002-1300", master.ip, "uid"))
+    folder = master.path("/var/lib/wdrip/snapshots/20211002-1300")
+    assert folder.exists()
+    assert [master.launch(backups.discard_snapshot("20211002-1300")).code for _ in range(2)] == [0, 0]
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
+def test_a_good_backup_passes(
+    fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts], kind: VerdictKind
+) -> None:
+    content, facts = snapshot
+    assert looked_at(fresh, content, entry(facts), kind) == Verdict(verified_at=NOW, kind=kind, ok=True)
+
+
+def test_a_drill_leaves_nothing_behind(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
+    looked_at(fresh, snapshot[0], entry(snapshot[1]))
+    assert list(fresh.path("/var/lib/wdrip/snapshots").iterdir()) == []
+    running = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not [line for line in running if b"unix://client:1" in line]
+
+
+def own_hash_mended(content: bytes) -> bytes:
+    return content[:-32] + hashlib.sha256(content[:-32]).digest()
+
+
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+def pages_zeroed(content: bytes) -> bytes:
+    """Everything behind the database's first two pages, which name the others."""
+    return own_hash_mended(content[:8192] + bytes(len(content) - 8192))
+
+
+@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (flipped, "its sha256 is not the one of the index"),
+        (lambda content: content[:-512], "bytes, not "),
+        (lambda content: b"", "it has 0 bytes, not "),
+    ],
+    ids=["a byte flipped", "truncated", "empty"],
+)
+def test_a_damaged_object_is_bad(
+    fresh: EtcdMachine,
+    snapshot: tuple[bytes, SnapshotFacts],
+    damage: Callable[[bytes], bytes],
+    reason: str,
+    kind: VerdictKind,
+) -> None:
+    content, facts = snapshot
+    verdict = looked_at(fresh, damage(content), entry(facts), kind)
+    assert not verdict.ok
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [(flipped, "the hash that etcd gave it"), (pages_zeroed, "its structure is damaged")],
+    ids=["before it was hashed", "inside"],
+)
+def test_damage_that_the_index_does_not_know_of_is_bad(
+    fresh: EtcdMachine,
+    snapshot: tuple[bytes, SnapshotFacts],
+    damage: Callable[[bytes], bytes],
+    reason: str,
+) -> None:
+    content, facts = damage(snapshot[0]), snapshot[1]
+    claims = entry(facts, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    verdict = looked_at(fresh, content, claims)
+    assert not verdict.ok
+    assert reason in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ({"revision": 9}, "it is at revision 8, not 9"),
+        ({"live_keys": 6}, "it has 5 keys, not 6"),
+        ({"marker": "another/20211002-1024"}, "lacks the marker"),
+    ],
+)
+def test_another_database_than_the_index_says_is_bad(
+    fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts], claim: dict[str, object], reason: str
+) -> None:
+    content, facts = snapshot
+    verdict = looked_at(fresh, content, entry(facts, **claim))
+    assert not verdict.ok
+    assert reason in verdict.reason
+
+
+def test_a_missing_object_is_no_verdict(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
+    fresh.program("sleep", "#!/bin/bash\n[[ $1 == 0.* ]] && exec /bin/sleep $1; exit 0\n")
+    url = f"file://{fresh.folder}/missing"
+    result = fresh.launch(backups.verify_snapshot(entry(snapshot[1]), url, STRUCTURE))
+    assert result.code == operations.DOWNLOAD_FAILED
+
+
+def test_restored_is_a_new_cluster_with_the_old_keys(
+    master: EtcdMachine, fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]
+) -> None:
+    content, facts = snapshot
+    url = served(fresh.folder, content)
+    fresh.launch(backups.verify_snapshot(entry(facts), url, DRILL, keep=True))
+    # What was proven is what is restored: nothing is fetched a second time.
+    (fresh.folder / "object").unlink()
+    operation = backups.restore_etcd(entry(facts), url, fresh.name, fresh.ip, "token-2")
+    result = fresh.launch(operation)
+    assert result.code == 0, result.output
+    found = backups.restored(result.output)
+    assert found.revision >= facts.revision
+    assert (found.live_keys, found.bumped) == (5, False)
+    assert fresh.etcdctl("get", "/registry/pods/p3", "--print-value-only") == "value 3\n"
+    members = fresh.etcdctl("member", "list").splitlines()
+    assert len(members) == 1
+    assert members[0].split(", ")[0] not in master.etcdctl("member", "list")
+
+
+def test_restoring_again_takes_nothing_back(
+    fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]
+) -> None:
+    content, facts = snapshot
+    url = served(fresh.folder, content)
+    assert fresh.launch(backups.restore_etcd(entry(facts), url, fresh.name, fresh.ip, "token-2")).code == 0
+    fresh.etcdctl("put", "/registry/pods/new", "written since")
+    # Another digest, as after an update of wdrip in the middle of a recovery.
+    operation = backups.restore_etcd(entry(facts, marker=""), url, fresh.name, fresh.ip, "token-2")
+    again = fresh.launch(operation)
+    assert again.code == 0, again.output
+    assert "restored here before" in again.output
+    assert fresh.etcdctl("get", "/registry/pods/new", "--print-value-only") == "written since\n"
+
+
+def test_data_from_elsewhere_are_left_alone(
+    fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]
+) -> None:
+    content, facts = snapshot
+    fresh.start_etcd()
+    fresh.etcdctl("put", "/registry/pods/own", "precious")
+    operation = backups.restore_etcd(
+        entry(facts), served(fresh.folder, content), fresh.name, fresh.ip, "token-2"
+    )
+    result = fresh.launch(operation)
+    assert result.code == backups.DATA_IN_THE_WAY
+    assert fresh.etcdctl("get", "/registry/pods/own", "--print-value-only") == "precious\n"
+
+
+def test_a_restore_cut_short_begins_anew(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
+    content, facts = snapshot
+    left = fresh.path("/var/lib/etcd/member-data.restoring")
+    left.mkdir(parents=True)
+    (left / "half").write_text("of a database")
+    operation = backups.restore_etcd(
+        entry(facts), served(fresh.folder, content), fresh.name, fresh.ip, "token-2"
+    )
+    result = fresh.launch(operation)
+    assert result.code == 0, result.output
+    assert not left.exists()
+
+
+def test_a_damaged_object_is_not_restored(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
+    content, facts = snapshot
+    url = served(fresh.folder, flipped(content))
+    result = fresh.launch(backups.restore_etcd(entry(facts), url, fresh.name, fresh.ip, "token-2"))
+    assert result.code == backups.SNAPSHOT_CORRUPTED
+    assert not fresh.path("/var/lib/etcd/member-data").exists()

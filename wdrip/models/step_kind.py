@@ -46,11 +46,11 @@ class StepKind(StrEnum):
 
     # Node pools; what they mean in full is told in docs/operations/node-pools.md.
     GROW_POOLS = "GrowPools"
-    """Start the machines of `launches` side by side, install and join each, up to a Ready Node. One that fails
-    does not hold the others up; each is remembered as an attempt of its own."""
+    """Start the machines of `launches` side by side, install and join each, up to a Ready Node. One that
+    fails does not hold the others up; each is remembered as an attempt of its own."""
     SHRINK_POOL = "ShrinkPool"
-    """Set desiredCapacity when `desired` is given; then, for each of `instance_ids` side by side: cordon, drain
-    (planning/drain.py), ask again whether it still has to go, delete the machine, delete its Node."""
+    """Set desiredCapacity when `desired` is given; then, for each of `instance_ids` side by side: cordon,
+    drain (planning/drain.py), ask again whether it still has to go, delete the machine, delete its Node."""
     SET_DESIRED = "SetDesired"
     """Write the autoscaler's `desired` to the pool's desiredCapacity."""
     RELEASE_POOL = "ReleasePool"

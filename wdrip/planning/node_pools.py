@@ -130,14 +130,7 @@ def plan_pool(
     problems = spec_problems(pool.spec, tuple(cluster_zones))
     if problems:
         return Hold(reason=" | ".join(map(str, problems)), condition="Refused")
-    removable = [each for each in machines.failed if _stuck(each, memory, outlook, observation.at) is None]
-    if removable:
-        return _replace(pool, removable)
-    if len(machines.there) == pool.desired:
-        return _wait_for(machines.joining) if machines.joining else _autoscale(pool, machines, outlook)
-    if len(machines.there) > pool.desired:
-        return _shrink(pool, machines, memory, outlook, observation)
-    return _grow(pool, machines, memory, outlook, cluster_zones, observation.at)
+    return _towards_desired(observation, pool, machines, memory, outlook, cluster_zones)
 
 
 def still_to_go(
@@ -203,6 +196,24 @@ def _state(machine: MachineState, node: NodeState | None, memory: Memory, now: d
     # Once its Ready condition has changed after the launch, the launch no longer tells how it is.
     unchanged = node.ready_changed is None or node.ready_changed <= growth.finished
     return "failed" if launched_badly and unchanged else "ailing"
+
+
+def _towards_desired(
+    observation: ClusterObservation,
+    pool: NodePoolState,
+    machines: PoolMachines,
+    memory: Memory,
+    outlook: PoolOutlook,
+    cluster_zones: Sequence[str],
+) -> Decision:
+    removable = [each for each in machines.failed if _stuck(each, memory, outlook, observation.at) is None]
+    if removable:
+        return _replace(pool, removable)
+    if len(machines.there) == pool.desired:
+        return _wait_for(machines.joining) if machines.joining else _autoscale(pool, machines, outlook)
+    if len(machines.there) > pool.desired:
+        return _shrink(pool, machines, memory, outlook, observation)
+    return _grow(pool, machines, memory, outlook, cluster_zones, observation.at)
 
 
 def _delete(

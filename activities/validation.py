@@ -1,5 +1,7 @@
 """The cloud-side checks of a create: what can be refused before anything is made."""
 
+from datetime import UTC, datetime, timedelta
+
 from temporalio import activity
 
 from activities.clients import Clients
@@ -9,10 +11,13 @@ from wdrip import names
 from wdrip.clients.errors import NotFoundError
 from wdrip.clients.oss import Bucket
 from wdrip.clients.ros import RosClient
-from wdrip.errors import InvalidInput
+from wdrip.errors import InvalidInput, UnreachableError
 from wdrip.models.cluster import CreateRequest
 from wdrip.planning import offers
 from wdrip.planning.versions import choose_package
+
+PATIENCE = timedelta(seconds=5)
+"""How long a cloud that cannot be reached is tried: a person waits, and nothing has been made yet."""
 
 
 class Validation:
@@ -27,6 +32,14 @@ class Validation:
 
         Makes the bucket, private, when there is none. Raises InvalidInput with field, problem and remedy.
         """
+        try:
+            return self._validated(request)
+        except UnreachableError as error:
+            if datetime.now(UTC) - activity.info().scheduled_time < PATIENCE:
+                raise
+            raise error.refusal() from error
+
+    def _validated(self, request: CreateRequest) -> Validated:
         config, provider = request.config, self._clients.provider(request.provider)
         offers.require_region(config, provider.region)
         ecs = self._clients.ecs(request.provider)

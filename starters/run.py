@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from wdrip.errors import InvalidInput, WdripError
+from wdrip.errors import InvalidInput, UnreachableError, WdripError
 
 DONE = 0
 FAILED = 1
@@ -49,6 +49,8 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
 
 
 def _report(error: Exception) -> int:
+    if isinstance(error, UnreachableError):
+        error = error.refusal()
     if isinstance(error, WdripError):
         _say(str(error))
         return BAD_INPUT if isinstance(error, InvalidInput) else FAILED

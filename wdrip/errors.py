@@ -21,6 +21,16 @@ class TemporaryError(WdripError):
         self.retry_after = retry_after
 
 
+class UnreachableError(TemporaryError):
+    """No connection came about: the call has had no effect."""
+
+    def refusal(self) -> "InvalidInput":
+        """The same for whoever does not wait until it passes: what of the configuration to look at."""
+        return InvalidInput(
+            "endpoints", str(self), "check the network, and `region` and `endpoints` of the provider"
+        )
+
+
 class InvalidInput(PermanentError):
     """Something a person wrote cannot be accepted: one line that names the field and the remedy."""
 

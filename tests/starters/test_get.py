@@ -172,8 +172,11 @@ def test_unknown_context(person: Person, monkeypatch: pytest.MonkeyPatch, capsys
 def test_unreachable_cloud(person: Person, cloud_endpoint: str, capsys: Output) -> None:
     text = person.config.read_text(encoding="utf-8").replace(cloud_endpoint, "http://127.0.0.1:1")
     person.config.write_text(text, encoding="utf-8")
-    assert get.main([]) == 1
-    assert "cannot list oss://wdrip-index/wdrip/clusters/" in _error(capsys)
+    assert get.main([]) == 2
+    assert _error(capsys) == (
+        "wdrip: endpoints: cannot list oss://wdrip-index/wdrip/clusters/: 127.0.0.1:1 cannot be reached, "
+        "nothing listens there; check the network, and `region` and `endpoints` of the provider"
+    )
 
 
 @pytest.fixture

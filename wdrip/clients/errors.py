@@ -6,11 +6,11 @@ retry rules of the Terraform provider for Alibaba Cloud.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from wdrip.errors import InvalidInput, PermanentError, TemporaryError, WdripError
+from wdrip.errors import InvalidInput, PermanentError, TemporaryError, UnreachableError, WdripError
 
 THROTTLE_SECONDS = 15.0
 """Wait after throttling without a named time: limits count per minute, so four looks cover one."""
@@ -46,7 +46,28 @@ _SKEW = re.compile(r"InvalidTimeStamp|RequestTimeTooSkewed")
 _UNKNOWN_KEY = re.compile(r"InvalidAccessKeyId|AccessKeyDisabled|InvalidSecurityToken|SecurityTokenExpired")
 _WRONG_SECRET = re.compile(r"SignatureDoesNotMatch|IncompleteSignature")
 _FORBIDDEN = re.compile(r"^Forbidden|NoPermission|AccessDenied|PassRoleForbidden|NotAuthorized")
+_OTHER_REGION = re.compile(r"signing region", re.IGNORECASE)
+"""OSS has no code of its own for a request that was signed for another region."""
 
+_SERVER = re.compile(r"HTTPS?Connection(?:Pool)?\(host=\\?'([^'\\]+)\\?', port=(\d+)\)")
+"""How urllib3 names the other side. The SDKs keep only the text of its exceptions."""
+
+_NO_CONNECTION = {
+    r"Connection refused": "nothing listens there",
+    r"NameResolutionError|Name or service not known": "the name has no address",
+    r"ConnectTimeout": "it does not answer",
+    r"ProxyError": "the proxy does not let it through",
+    r"SSLError|CERTIFICATE_VERIFY_FAILED": "no trusted TLS connection comes about",
+    r"NewConnectionError": "there is no way there",
+}
+"""Why no connection came about, by what the text of the exception holds; the first that fits."""
+
+_NO_ANSWER = {
+    r"Read timed out|ReadTimeout": "no answer came in time",
+    r"RemoteDisconnected|Connection aborted|ConnectionReset|IncompleteRead": "the connection ended before "
+    "the answer came",
+}
+"""Why the outcome of a call is unknown, in the same way."""
 
 _FOREIGN = frozenset(
     {"Tea", "darabonba", "alibabacloud_tea_openapi", "oss2", "requests", "urllib3", "kubernetes"}
@@ -82,10 +103,15 @@ def classify(error: BaseException, doing: str) -> WdripError:
 
     Knows the exceptions of the Alibaba SDKs (Tea), oss2, the Kubernetes client and the network, by their
     attributes, so that no SDK has to be imported. One without code and status is a TemporaryError: the
-    network failed, and whether the call had its effect is unknown. wdrip's own are given back as they are.
+    network failed, and whether the call had its effect is unknown; when there was no connection at all it
+    is an UnreachableError. wdrip's own are given back as they are.
     """
     if isinstance(error, WdripError):
         return error
+    if _status(error) <= 0 and (why := _reason(error, _NO_CONNECTION)):
+        return UnreachableError(f"cannot {doing}: {_server(error)} cannot be reached, {why}")
+    if _status(error) <= 0 and (why := _reason(error, _NO_ANSWER)):
+        return TemporaryError(f"cannot {doing}: {why} from {_server(error)}")
     return of_code(_code(error), _status(error), _message(error), doing, _retry_after(error))
 
 
@@ -101,6 +127,10 @@ def of_code(  # noqa: PLR0911 - one return a kind of answer
         return InvalidInput("accessKeyId", f"the cloud does not accept it ({code})", "check the access key")
     if _WRONG_SECRET.search(code):
         return InvalidInput("accessKeySecret", f"does not fit the access key id ({code})", "check the secret")
+    if _OTHER_REGION.search(message):
+        return InvalidInput(
+            "region", f"the service is another region's ({message.rstrip('.')})", "write its own region"
+        )
     if "Throttling" in code or status == 429 or retry_after is not None:
         return TemporaryError(text, THROTTLE_SECONDS if retry_after is None else retry_after)
     if code in _NO_STOCK:
@@ -135,6 +165,17 @@ def translated(doing: str) -> Iterator[None]:
 def _is_foreign(error: Exception) -> bool:
     """Whether the error comes from an SDK or the network; a mistake of our own must not look temporary."""
     return isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _FOREIGN
+
+
+def _reason(error: BaseException, reasons: Mapping[str, str]) -> str:
+    text = str(error)
+    return next((words for expression, words in reasons.items() if re.search(expression, text)), "")
+
+
+def _server(error: BaseException) -> str:
+    """`host:port` of the other side, as far as the exception tells."""
+    found = _SERVER.search(str(error))
+    return ":".join(found.groups()) if found else "the server"
 
 
 def _attribute(error: BaseException, *names: str) -> Any:

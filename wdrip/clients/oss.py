@@ -15,8 +15,8 @@ from wdrip.clients.errors import AlreadyExistsError, ForbiddenError, NotFoundErr
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.provider_config import Provider
 
-TIMEOUT_SECONDS = 30
-"""Connect time-out, which oss2 uses for each read as well."""
+TIMEOUT_SECONDS = (5, 30)
+"""For a connection, and for each read. oss2 speaks of one number only, and hands both to requests."""
 
 PART_BYTES = 8 * 1024 * 1024
 """Part size of multipart uploads; OSS allows 100 KB to 5 GB and 10 000 parts: files of up to 80 GB."""

@@ -17,7 +17,7 @@ from wdrip.clients.errors import (
     classify,
     translated,
 )
-from wdrip.errors import InvalidInput, PermanentError, TemporaryError, WdripError
+from wdrip.errors import InvalidInput, PermanentError, TemporaryError, UnreachableError, WdripError
 
 
 def refused(code: str, status: int = 400, message: str = "Words of the cloud.") -> ClientException:
@@ -108,6 +108,44 @@ def test_a_named_time_is_waited_and_otherwise_a_default() -> None:
 def test_an_answer_of_the_server_side_is_temporary() -> None:
     error = ServerException(status_code=500, code="UnexpectedThing", message="code: 500, oops request id: 9")
     assert isinstance(classify(error, "list"), TemporaryError)
+
+
+NO_CONNECTION = [
+    ("[Errno 111] Connection refused", "NewConnectionError", "nothing listens there"),
+    ("Name or service not known", "NameResolutionError", "the name has no address"),
+    ("timed out. (connect timeout=5)", "ConnectTimeoutError", "it does not answer"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind", "why"), NO_CONNECTION)
+def test_no_connection_is_told_in_words_and_apart_from_a_lost_answer(text: str, kind: str, why: str) -> None:
+    told = f"HTTPConnectionPool(host='cloud', port=80): Max retries exceeded (Caused by {kind}(\"{text}\"))"
+    unretryable = UnretryableException(RetryPolicyContext(exception=RetryError(told)))
+    for error in (unretryable, RequestError(OSError(told))):
+        word = classify(error, "list")
+        assert isinstance(word, UnreachableError)
+        assert str(word) == f"cannot list: cloud:80 cannot be reached, {why}"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("Read timed out. (read timeout=30)", "no answer came in time"),
+        ("('Connection aborted.', RemoteDisconnected('closed'))", "the connection ended before the answer"),
+    ],
+)
+def test_an_answer_that_got_lost_may_have_had_its_effect(told: str, why: str) -> None:
+    word = classify(RequestError(OSError(told)), "list")
+    assert type(word) is TemporaryError
+    assert f"cannot list: {why}" in str(word)
+
+
+def test_a_request_signed_for_another_region_names_the_field() -> None:
+    message = "Invalid signing region in Authorization header."
+    answer = OssServerError(400, {}, b"", {"Code": "InvalidArgument", "Message": message})
+    word = classify(answer, "create the bucket")
+    assert isinstance(word, InvalidInput)
+    assert word.field == "region"
 
 
 def test_no_answer_at_all_is_temporary_because_the_outcome_is_unknown() -> None:

@@ -3,14 +3,19 @@
 The workflow is addressed by names, not by its class: importing that would load every cloud SDK.
 """
 
+import asyncio
 import uuid
+from collections.abc import Coroutine
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from pydantic import BaseModel
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowHandle,
+    WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -32,6 +37,12 @@ PROGRESS = "progress"
 # The worker's check against the cloud has three minutes (workflows.plans.VALIDATE) and tries to use them.
 _ACCEPT = timedelta(minutes=4)
 _QUERY = timedelta(seconds=10)
+# A dead worker is listed for minutes, and the call's time-out does not end the SDK's own repetitions of it:
+# every so often without an answer, a question tells whether a worker lives.
+_UNANSWERED_SECONDS = 8.0
+_SIGN_OF_LIFE = timedelta(seconds=5)
+# Started, first task scheduled, first task taken: up to here nothing of the workflow has run.
+_EVENTS_BEFORE_ANY_WORK = 3
 
 
 async def request_create(client: Client, request: CreateRequest) -> Accepted:
@@ -52,10 +63,11 @@ async def request_delete(
     """
     if record is not None:
         return await _update_with_start(client, DELETE, request, ClusterState(cluster=name, record=record))
+    update: Coroutine[Any, Any, Accepted] = _handle(client, name).execute_update(
+        DELETE, request, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
+    )
     try:
-        accepted: Accepted = await _handle(client, name).execute_update(
-            DELETE, request, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
-        )
+        accepted = await _while_a_worker_lives(client, name, update)
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
         raise _in_words(error, client, name) from error
     return accepted
@@ -78,18 +90,51 @@ async def _update_with_start(
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Kubernetes cluster {state.cluster}",
     )
+    answer: Coroutine[Any, Any, Accepted] = client.execute_update_with_start_workflow(
+        update,
+        request,
+        start_workflow_operation=start,
+        id=uuid.uuid4().hex,
+        result_type=Accepted,
+        rpc_timeout=_ACCEPT,
+    )
     try:
-        accepted: Accepted = await client.execute_update_with_start_workflow(
-            update,
-            request,
-            start_workflow_operation=start,
-            id=uuid.uuid4().hex,
-            result_type=Accepted,
-            rpc_timeout=_ACCEPT,
-        )
+        accepted = await _while_a_worker_lives(client, state.cluster, answer)
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
         raise _in_words(error, client, state.cluster) from error
     return accepted
+
+
+async def _while_a_worker_lives(client: Client, name: str, answer: Coroutine[Any, Any, Accepted]) -> Accepted:
+    """The answer to an update. Raises InvalidInput when no worker turns out to live that could give it; a run
+    that was started for it, and that nobody has begun, is then ended."""
+    waiting = asyncio.ensure_future(answer)
+    while not (await asyncio.wait({waiting}, timeout=_UNANSWERED_SECONDS))[0]:
+        if not await _lives(client, name):
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            await _end_unbegun(client, name)
+            raise no_worker(client)
+    return await waiting
+
+
+async def _lives(client: Client, name: str) -> bool:
+    """Whether a worker answers for the cluster's workflow."""
+    try:
+        await _handle(client, name).query(PROGRESS, result_type=Progress, rpc_timeout=_SIGN_OF_LIFE)
+    except WorkflowQueryFailedError:
+        return True
+    except RPCError:
+        return False
+    return True
+
+
+async def _end_unbegun(client: Client, name: str) -> None:
+    with suppress(RPCError):
+        found = await _handle(client, name).describe()
+        if found.history_length <= _EVENTS_BEFORE_ANY_WORK:
+            handle = client.get_workflow_handle(found.id, run_id=found.run_id)
+            await handle.terminate(reason="no worker took the request that started this run")
 
 
 def _handle(client: Client, name: str) -> WorkflowHandle[object, str]:

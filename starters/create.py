@@ -5,12 +5,14 @@ import getpass
 import sys
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from starters.run import DONE, run
+from wdrip.errors import WdripError
 
 if TYPE_CHECKING:
     from wdrip.models.cluster_config import ClusterConfig
@@ -61,7 +63,9 @@ async def _create(
     try:
         accepted = await request_create(client, request)
     except BaseException:
-        await asyncio.to_thread(token.take_back)
+        # Why the request was not accepted is what to tell, not that the bucket is now away, too.
+        with suppress(WdripError):
+            await asyncio.to_thread(token.take_back)
         raise
     for note in accepted.notes:
         log(f"note: {note}")

@@ -26,7 +26,7 @@ async def connect(address: str, namespace: str = "default") -> Client:
     """A client for the Temporal server.
 
     Temporal's own environment variables come before the arguments, which are what wdrip's
-    configuration says, as with the worker. Raises PermanentError naming the address when no server answers.
+    configuration says, as with the worker. Raises InvalidInput naming the address when no server answers.
     """
     settings: dict[str, Any] = dict(ClientConfig.load_client_connect_config(disable_file=True))
     settings.setdefault("namespace", namespace)
@@ -36,9 +36,10 @@ async def connect(address: str, namespace: str = "default") -> Client:
             Client.connect(**settings, data_converter=pydantic_data_converter), _CONNECT_SECONDS
         )
     except (RuntimeError, TimeoutError) as error:
-        raise PermanentError(
-            f"no Temporal server answers at {target}; start one (`wdrip up` for the local stack) or set "
-            "`temporal.address` in the configuration, or TEMPORAL_ADDRESS"
+        raise InvalidInput(
+            "temporal.address",
+            f"no Temporal server answers at {target}",
+            "start one (`wdrip up` for the local stack), or write its address there or in TEMPORAL_ADDRESS",
         ) from error
 
 
@@ -56,22 +57,37 @@ async def pollers(client: Client) -> list[str]:
 
 
 async def require_worker(client: Client) -> None:
-    """Wait a little for a worker to poll; PermanentError with the remedy when none does."""
+    """Wait a little for a worker to poll; InvalidInput with the remedy when none does, or when the server
+    has no such namespace."""
     deadline = asyncio.get_running_loop().time() + _WORKER_SECONDS
-    with rpc_errors_in_words():
+    with rpc_errors_in_words(), _namespace_in_words(client):
         while not await pollers(client):
             if asyncio.get_running_loop().time() > deadline:
                 raise no_worker(client)
             await asyncio.sleep(0.5)
 
 
-def no_worker(client: Client) -> PermanentError:
+def no_worker(client: Client) -> InvalidInput:
     """The error that says that no worker takes wdrip's tasks."""
     target = client.service_client.config.target_host
-    return PermanentError(
-        f"no worker takes tasks from queue `{names.TASK_QUEUE}` at {target}; "
-        "start one with `wdrip up` (local stack) or `python -m worker`"
+    return InvalidInput(
+        "temporal.address",
+        f"no worker takes tasks from queue `{names.TASK_QUEUE}` at {target}",
+        "start one with `wdrip up` (local stack) or `python -m worker`, or write the address that has one",
     )
+
+
+@contextmanager
+def _namespace_in_words(client: Client) -> Iterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            target = client.service_client.config.target_host
+            problem = f"there is no namespace {client.namespace} at {target}"
+            remedy = "write one that is, there or in TEMPORAL_NAMESPACE, or have it registered"
+            raise InvalidInput("temporal.namespace", problem, remedy) from error
+        raise
 
 
 @contextmanager

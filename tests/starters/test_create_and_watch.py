@@ -165,9 +165,9 @@ def test_unreachable_temporal(
         "watch": lambda: watch.main(["--name", name]),
         "delete": lambda: delete.main(["--name", name, "--yes"]),
     }[verb]()
-    assert outcome == 1
+    assert outcome == 2
     line = _error(capsys)
-    assert "no Temporal server answers at 127.0.0.1:1" in line
+    assert line.startswith("wdrip: temporal.address: no Temporal server answers at 127.0.0.1:1; ")
     assert "wdrip up" in line
 
 
@@ -178,9 +178,9 @@ def test_no_worker_is_told_before_anything_is_made(
     monkeypatch.setattr(names, "TASK_QUEUE", "nobody-polls-this")
     before = _transit(person)
 
-    assert create.main(["--config", person.cluster_file(name)]) == 1
+    assert create.main(["--config", person.cluster_file(name)]) == 2
 
-    assert "no worker takes tasks from queue `nobody-polls-this`" in _error(capsys)
+    assert "temporal.address: no worker takes tasks from queue `nobody-polls-this`" in _error(capsys)
     assert _transit(person) == before
 
 

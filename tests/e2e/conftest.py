@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.host import host_network, traces
 from tests.e2e.stack import Stack
+from tests.world.guide import guide_yaml
 
 
 @pytest.fixture(scope="session")
@@ -46,40 +47,5 @@ class GuideConfig:
     def write(self, cluster: str) -> Path:
         """The file for a cluster of that name."""
         path = self._folder / f"{cluster}.yaml"
-        path.write_text(_GUIDE.format(cluster=cluster, token=self.token), encoding="utf-8")
+        path.write_text(guide_yaml(cluster, self.token), encoding="utf-8")
         return path
-
-
-_GUIDE = """\
-clusterid: "{cluster}"
-iaas:
-  workerCount: 1
-  image: "centos_7_9_x64_20G_alibase_20210623.vhd"
-  disk:
-    size: 40G
-    type: "cloud_essd"
-  region: "cn-hangzhou"
-  zoneid: cn-hangzhou-k
-  instance: "ecs.c6.xlarge"
-registry: registry-vpc.cn-hangzhou.aliyuncs.com
-namespace: default
-cloudType: public
-kubernetes:
-  name: kubernetes
-  version: 1.20.4-aliyun.1
-  kubeadmToken: {token}
-etcd:
-  name: etcd
-  version: v3.4.3
-runtime:
-  name: docker
-  version: 19.03.5
-sans:
-  - 192.168.0.1
-network:
-  mode: ipvs
-  podcidr: 172.16.0.1/16
-  svccidr: 172.19.0.1/20
-  domain: cluster.domain
-  netMask: 25
-"""

@@ -11,6 +11,7 @@ import yaml
 from tests.e2e.conftest import GuideConfig
 from tests.e2e.host import traces
 from tests.e2e.stack import Stack
+from tests.world.guide import NODE_POOL
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
 
@@ -93,7 +94,7 @@ def test_masterset_and_nodepool_answer_the_guides_commands(stack: Stack, created
         )
     pool = json.loads(stack.kubectl(kubeconfig, "get", "nodepool", "default-nodepool", "-o", "json"))
     assert pool["spec"]["infra"]["desiredCapacity"] == 0
-    said = stack.kubectl(kubeconfig, "apply", "--dry-run=server", "-f", "-", stdin=_NODE_POOL)
+    said = stack.kubectl(kubeconfig, "apply", "--dry-run=server", "-f", "-", stdin=NODE_POOL)
     assert "nodepool.alibabacloud.com/nodepool-01 created" in said
 
 
@@ -122,19 +123,3 @@ def test_a_second_cluster_of_the_name_is_refused(
     said = stack.wdrip("create", "--config", str(guide_config.write(NAME)), fails=2).err
     assert "clusterid" in said
     assert "exists" in said
-
-
-_NODE_POOL = """\
-apiVersion: alibabacloud.com/v1
-kind: NodePool
-metadata:
-  name: nodepool-01
-  namespace: kube-system
-spec:
-  id: "very-long-id-xxxxx"
-  infra:
-    desiredCapacity: 1
-    cpu: 4
-    memory: 8
-    imageId: centos_7_9_x64_20G_alibase_20210623.vhd
-"""

@@ -1,4 +1,4 @@
-"""The guide's cluster configuration, as a starter gives it to the workflow: without the token."""
+"""The guide's own texts: cluster configuration and node pool."""
 
 from wdrip.models.cluster_config import ClusterConfig
 
@@ -35,7 +35,30 @@ network:
   netMask: 25
 """
 
+NODE_POOL = """
+apiVersion: alibabacloud.com/v1
+kind: NodePool
+metadata:
+  name: nodepool-01
+  namespace: kube-system
+spec:
+  id: "very-long-id-xxxxx"
+  infra:
+    desiredCapacity: 1
+    cpu: 4
+    memory: 8
+    imageId: centos_7_9_x64_20G_alibase_20210623.vhd
+"""
+
+
+def guide_yaml(name: str, token: str) -> str:
+    """The guide's config.yaml with this name and kubeadm token."""
+    version = "  version: 1.20.4-aliyun.1\n"
+    return CONFIG.format(name=name, region="cn-hangzhou").replace(
+        version, f"{version}  kubeadmToken: {token}\n"
+    )
+
 
 def guide_config(name: str, region: str = "cn-hangzhou") -> ClusterConfig:
-    """The guide's configuration for a cluster of this name."""
+    """The guide's configuration for a cluster of this name, as a starter gives it on: without the token."""
     return ClusterConfig.from_yaml(CONFIG.format(name=name, region=region))

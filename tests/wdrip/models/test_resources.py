@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.world.guide import NODE_POOL
 from wdrip.models.resources import (
     default_node_pool,
     master_set,
@@ -14,21 +15,6 @@ from wdrip.models.resources import (
 )
 
 DEFINITIONS = [master_set_definition(), node_pool_definition()]
-
-GUIDE_NODE_POOL = """
-apiVersion: alibabacloud.com/v1
-kind: NodePool
-metadata:
-  name: nodepool-01
-  namespace: kube-system
-spec:
-  id: "very-long-id-xxxxx"
-  infra:
-    desiredCapacity: 1
-    cpu: 4
-    memory: 8
-    imageId: centos_7_9_x64_20G_alibase_20210623.vhd
-"""
 
 GUIDE_MASTER_SET = """
 apiVersion: alibabacloud.com/v1
@@ -141,7 +127,7 @@ def test_the_short_names_are_ms_and_np() -> None:
 @pytest.mark.parametrize(
     ("manifest", "definition"),
     [
-        (yaml.safe_load(GUIDE_NODE_POOL), node_pool_definition()),
+        (yaml.safe_load(NODE_POOL), node_pool_definition()),
         (yaml.safe_load(GUIDE_MASTER_SET), master_set_definition()),
         (default_node_pool(), node_pool_definition()),
         (master_set(), master_set_definition()),

@@ -110,6 +110,7 @@ def decide_scale(
     nodes, pods, budgets: all of the cluster, since a pod may find room in any pool. When a pod would fit in
     several pools, the one with the smallest machines grows.
     """
+    nodes = sorted(nodes, key=lambda each: each.name)
     on_node = _by_node(pods)
     places = [_place(node, on_node.get(node.name, ())) for node in nodes if node.ready]
     waiting = _waiting(pods, now)

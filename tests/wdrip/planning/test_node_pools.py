@@ -453,7 +453,9 @@ def test_whatever_is_found_the_pool_comes_to_its_number_and_never_beyond(
         if isinstance(decision, Hold):
             assert decision.condition in ("NotReady", "Joining")
             states |= {each.instance_id: ready(each) for each in (*found.ailing, *found.joining)}
-        elif decision.step is StepKind.GROW_POOLS:
+            continue
+        assert isinstance(decision, Act)
+        if decision.step is StepKind.GROW_POOLS:
             assert len(found.there) + len(decision.target.launches) <= desired
             for launch in decision.target.launches:
                 number += 1

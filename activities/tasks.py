@@ -1,8 +1,11 @@
 """What workflows give to activities and get back: references and facts, never secrets."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Versions
+from wdrip.models.observation import Attempt, ClusterObservation, Memory
+from wdrip.models.workload import PoolOutlook
+from wdrip.planning.decision import Act, Decision
 
 
 class _Task(BaseModel):
@@ -75,3 +78,69 @@ class InitTask(NodeTask):
     """Start the control plane on its first machine."""
 
     outputs: InfrastructureOutputs
+
+
+class Observed(_Task):
+    """One look at a cluster: what the planners need, and nothing longer."""
+
+    observation: ClusterObservation
+    outlooks: dict[str, PoolOutlook] = Field(default_factory=dict)
+    """By name of the pool; empty when the API could not be asked."""
+    vswitch_ids: dict[str, str] = Field(default_factory=dict)
+    """Zone to vSwitch, of the stack; empty when ROS could not be asked."""
+
+
+class ObserveTask(_Task):
+    """Look at a cluster."""
+
+    record: ClusterRecord
+    memory: Memory
+    previous: Observed | None = None
+    """The look before, for what only two looks together tell: since when a Node is under-used, since when
+    a spec is as it is."""
+
+
+class StepTask(_Task):
+    """Carry out one step that a decision asked for."""
+
+    record: ClusterRecord
+    act: Act
+    attempt_id: str
+    """Unique for each attempt, the same when Temporal repeats it: what client tokens are made of."""
+
+
+class StepResult(_Task):
+    """What came of a step: one attempt for each of its subjects."""
+
+    attempts: tuple[Attempt, ...]
+
+
+class StatusTask(_Task):
+    """Tell in the cluster's own objects what wdrip sees and does."""
+
+    record: ClusterRecord
+    observed: Observed
+    memory: Memory
+    masters: Decision
+    """Of `plan_masters`, or of whatever comes before it; the pools' are computed from the rest."""
+    done: tuple[Attempt, ...] = ()
+    """Carried out since the last status: each becomes an Event."""
+
+
+class WatchTask(_Task):
+    """Wait until something changes that matters."""
+
+    record: ClusterRecord
+    seen: dict[str, str] = Field(default_factory=dict)
+    """As the last `Change` gave it; empty: the first look's own, so that only later changes count."""
+    until: AwareDatetime | None = None
+    """Return by then at the latest; None: when the activity's time is up."""
+
+
+class Change(_Task):
+    """What a watch saw."""
+
+    seen: dict[str, str]
+    """To be given to the next watch. Key `<plural>/<name>`, value: what of the object matters."""
+    changed: tuple[str, ...] = ()
+    """Keys that are new, gone or different; empty when the time was up."""

@@ -9,7 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.wdrip.models.test_resources import GUIDE_NODE_POOL, accepts, schema_of
+from tests.wdrip.models.test_resources import accepts, schema_of
+from tests.world.guide import NODE_POOL
 from wdrip.errors import InvalidInput
 from wdrip.models.node_pool import Condition, NodePoolSpec, NodePoolStatus, PoolPhase
 from wdrip.models.resources import node_pool_definition
@@ -36,7 +37,7 @@ drain: {timeoutSeconds: 60, onTimeout: Delete}
 
 
 def test_the_guides_pool_is_read_verbatim() -> None:
-    spec = NodePoolSpec.read(yaml.safe_load(GUIDE_NODE_POOL)["spec"])
+    spec = NodePoolSpec.read(yaml.safe_load(NODE_POOL)["spec"])
     assert (spec.id, spec.infra.desired_capacity) == ("very-long-id-xxxxx", 1)
     assert (spec.infra.cpu, spec.infra.memory) == (4, 8)
     assert spec.infra.image_id == "centos_7_9_x64_20G_alibase_20210623.vhd"

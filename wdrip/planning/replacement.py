@@ -1,0 +1,91 @@
+"""Which masters have to be replaced: a new one comes, and they go."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from wdrip.models.observation import MASTERS, ClusterObservation, Health, Memory, Outcome
+from wdrip.models.step_kind import StepKind
+from wdrip.planning import memory as symptoms
+from wdrip.planning.ladder import ILL_AFTER, SEEN_TWICE, Rung, next_rung, tried_in_words
+from wdrip.planning.quorum import Change, ChangeKind, projection
+from wdrip.planning.retries import failures
+from wdrip.planning.roster import Master, is_well
+from wdrip.planning.storm import is_storm, throttled_until
+
+MOST_TRIES = 3
+"""Of a join or a start of one machine; after that a fresh machine is the cheaper try."""
+
+JOIN_GRACE = timedelta(minutes=5)
+"""A Node that has just joined is NotReady until its pod network is there."""
+
+
+def to_replace(observation: ClusterObservation, memory: Memory, masters: Sequence[Master]) -> dict[str, str]:
+    """Instance id to the reason why the master has to be replaced, the oldest first.
+
+    Empty when the API cannot be asked: nobody is judged by what could not be read.
+    """
+    if observation.api is not Health.HEALTHY or observation.nodes is None or observation.members is None:
+        return {}
+    missing = [each for each in masters if symptoms.since(memory, symptoms.NODE_MISSING, each.id) is not None]
+    reasons: dict[str, str] = {}
+    for each in masters:
+        reason = _reason(observation, memory, each, is_storm(len(missing), len(masters)))
+        if reason and throttled_until(memory, MASTERS, len(masters), each.id, observation.at) is None:
+            reasons[each.id] = reason
+    return reasons
+
+
+def is_ill(observation: ClusterObservation, memory: Memory, master: Master) -> bool:
+    """Whether the master's Node or member has been unwell for longer than patience."""
+    at = observation.at
+    if not master.running:
+        return False
+    if master.member is not None and master.votes and master.member.data_missing:
+        since = symptoms.since(memory, symptoms.MEMBER_ILL, master.id)
+        return since is not None and at - since >= SEEN_TWICE
+    joined = memory.last(master.id, StepKind.JOIN_CONTROL_PLANE)
+    if joined is not None and joined.outcome is Outcome.DONE and at - joined.finished < JOIN_GRACE:
+        return False
+    starts = (symptoms.since(memory, kind, master.id) for kind in (symptoms.UNREADY, symptoms.MEMBER_ILL))
+    return any(start is not None and at - start >= ILL_AFTER for start in starts)
+
+
+def rung_for(observation: ClusterObservation, memory: Memory, master: Master) -> Rung:
+    """The next rung for an ill master. Those that take its member away for a while are skipped unless the
+    quorum bears it."""
+    members = observation.members or ()
+    skipped: set[StepKind] = set()
+    if master.member is not None:
+        if not projection(members, Change(ChangeKind.INTERRUPT, master.member.id)).safe:
+            skipped = {StepKind.REBOOT, StepKind.REPLACE_SYSTEM_DISK}
+        elif not projection(members, Change(ChangeKind.REMOVE, master.member.id)).safe:
+            skipped = {StepKind.REPLACE_SYSTEM_DISK}
+    lost = master.member is not None and master.member.data_missing
+    return next_rung(memory, master.id, observation.at, skipped, since=2 if lost else 0)
+
+
+def is_complete(observation: ClusterObservation, master: Master) -> bool:
+    """Whether the master does all that a master does, but for the load balancer."""
+    return (
+        master.running
+        and master.votes
+        and master.etcd_healthy
+        and master.node is not None
+        and is_well(master.node, observation.at)
+    )
+
+
+def _reason(observation: ClusterObservation, memory: Memory, master: Master, storm: bool) -> str:
+    at = observation.at
+    missing = symptoms.since(memory, symptoms.NODE_MISSING, master.id)
+    if missing is not None and not storm and at - missing >= SEEN_TWICE and master.member is not None:
+        return f"the Node of {master.id} was deleted"
+    if failures(memory, master.id, StepKind.START_MACHINE, at) >= MOST_TRIES and not master.running:
+        return f"{master.id} does not start"
+    if master.votes and failures(memory, master.id, StepKind.JOIN_CONTROL_PLANE, at) >= MOST_TRIES:
+        return f"{master.id} does not join the control plane"
+    if is_ill(observation, memory, master):
+        rung = rung_for(observation, memory, master)
+        if rung.step is StepKind.DELETE_MACHINE and rung.due(at):
+            return f"{master.id} does not get well {tried_in_words(memory, master.id, at)}".rstrip()
+    return ""

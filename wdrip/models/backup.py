@@ -174,8 +174,8 @@ class BackupPolicy(Document):
 
     interval_seconds: int = Field(600, alias="intervalSeconds")
     """Ten minutes, as in the guide. Ignored when `cron` is given."""
-    cron: Cron | None = None
-    """In UTC."""
+    cron: str | None = None
+    """Five fields, see `Cron`; in UTC."""
     keep: int = 4
     """Newest backups that are kept, as in the guide."""
     tiers: BackupTiers = Field(default_factory=BackupTiers)
@@ -188,6 +188,11 @@ class BackupPolicy(Document):
     def _sensible(self) -> Self:
         if self.interval_seconds < 60:
             raise refuse("is below a minute", "write 60 or more", "intervalSeconds")
+        if self.cron is not None:
+            try:
+                Cron(self.cron)
+            except ValueError as error:
+                raise refuse(str(error), "write e.g. `0 */2 * * *` for every second hour", "cron") from None
         if self.keep < 1:
             raise refuse("would keep no backup", "write 1 or more", "keep")
         if self.max_age_seconds is not None and self.max_age_seconds < 60:
@@ -210,6 +215,20 @@ class BackupPolicy(Document):
     def interval(self) -> timedelta:
         """`interval_seconds`."""
         return timedelta(seconds=self.interval_seconds)
+
+
+class QuorumLossPolicy(Document):
+    """What wdrip does when a cluster has lost its quorum for good."""
+
+    act_after_seconds: int | None = Field(None, alias="actAfterSeconds")
+    """Recover without consent when it lasted this long; None: always wait for a person."""
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        # Machines that were restarted, all together, come back by themselves in this time.
+        if self.act_after_seconds is not None and self.act_after_seconds < 300:
+            raise refuse("is below five minutes", "write 300 or more", "actAfterSeconds")
+        return self
 
 
 class RecoveryStep(StrEnum):
@@ -258,6 +277,17 @@ class RecoveryPlan(_Model):
     """What would be lost, in words."""
     wanted_masters: int = Field(ge=1)
     steps: tuple[RecoveryStep, ...]
+
+    @model_validator(mode="after")
+    def _restores_one_thing(self) -> Self:
+        if (self.backup is None) != bool(self.survivor):
+            raise ValueError("either a backup or a survivor's data are restored")
+        return self
+
+    @property
+    def restores(self) -> str:
+        """What is restored, in one word: the survivor's name or the backup's date."""
+        return self.survivor or (self.backup.date if self.backup is not None else "")
 
     @property
     def in_place(self) -> bool:

@@ -3,11 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
-
-from wdrip.models.reading import refuse
-
 _FIELDS = (
     ("minute", 0, 59),
     ("hour", 0, 23),
@@ -32,7 +27,6 @@ class Cron:
         fields = expression.split()
         if len(fields) != len(_FIELDS):
             raise ValueError(f"must have five fields (minute hour day month weekday), not {len(fields)}")
-        self.expression = " ".join(fields)
         parsed = [_parse(text, *limits) for text, limits in zip(fields, _FIELDS, strict=True)]
         self._minutes, self._hours, self._days, self._months, self._weekdays = parsed
         self._either_day = not fields[2].startswith("*") and not fields[4].startswith("*")
@@ -59,32 +53,6 @@ class Cron:
         fits_month, fits_week = day.day in self._days, day.isoweekday() % 7 in self._weekdays
         return fits_month or fits_week if self._either_day else fits_month and fits_week
 
-    def __str__(self) -> str:
-        return self.expression
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cron) and other.expression == self.expression
-
-    def __hash__(self) -> int:
-        return hash(self.expression)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Text in JSON and YAML."""
-
-        def read(text: str) -> "Cron":
-            try:
-                return cls(text)
-            except ValueError as error:
-                raise refuse(str(error), "write e.g. `0 */2 * * *` for every second hour") from None
-
-        from_text = core_schema.no_info_after_validator_function(read, core_schema.str_schema())
-        return core_schema.json_or_python_schema(
-            json_schema=from_text,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), from_text]),
-            serialization=core_schema.to_string_ser_schema(),
-        )
-
 
 def _parse(text: str, name: str, low: int, high: int) -> frozenset[int]:
     values: set[int] = set()
@@ -98,6 +66,6 @@ def _parse(text: str, name: str, low: int, high: int) -> frozenset[int]:
         else:
             begin, end = first, last if last is not None else high if step else first
         if not low <= begin <= end <= high or step == 0:
-            raise ValueError(f"has a {name} outside {low}-{high}: {part}")
+            raise ValueError(f"has the {name} outside {low}-{high}: {part}")
         values.update(range(begin, end + 1, step or 1))
     return frozenset(values)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from wdrip.models.backup import DATE_FORMAT, BackupEntry, BackupIndex, BackupPolicy, VerdictKind
+from wdrip.models.cron import Cron
 
 CATCH_UP = timedelta(minutes=1)
 """Backups missed while Temporal was down are not made up for, but one that is just due is."""
@@ -51,7 +52,7 @@ def backup_spec(cluster: str, policy: BackupPolicy) -> BackupSpec:
         f", {count} {tier}" for tier, count in policy.tiers.model_dump().items() if count
     )
     if policy.cron is not None:
-        cron = f"{shift % 60} {policy.cron} *"
+        cron = " ".join((str(shift % 60), *policy.cron.split(), "*"))
         return BackupSpec(None, cron, timedelta(), CATCH_UP, f"Backs up {cluster} at `{policy.cron}`; {kept}")
     offset = timedelta(seconds=shift % policy.interval_seconds)
     note = f"Backs up {cluster} every {in_words(policy.interval)}; {kept}"
@@ -100,35 +101,27 @@ def backup_condition(
     failure: why the latest attempt failed; empty when it did not.
     """
     good = next((entry for entry in index.entries if entry.good), None)
-    newest = max((entry.taken_at for entry in index.entries), default=None)
     # A backup by a clock that was ahead must not hide that none comes.
-    last_known = min(newest, now) if newest is not None else since
-    missed = _missed(policy, max(last_known, since), now)
-    if paused:
-        return BackupCondition(
-            False, "BackupsPaused", f"backups are paused; {_last(good, now)}", good, missed
-        )
-    if index.entries and not index.entries[0].good and index.entries[0].complaint:
-        bad = index.entries[0]
-        message = f"the newest backup {bad.date} is bad: {bad.complaint}; {_last(good, now)}"
-        return BackupCondition(False, "BackupBad", message, good, missed)
-    age = now - (good.taken_at if good is not None else since)
-    if age > _alarm_age(policy, now):
-        return BackupCondition(
-            False,
-            "BackupTooOld",
-            f"{_last(good, now)}; {missed} missed{f'; the latest failed: {failure}' if failure else ''}",
-            good,
-            missed,
-        )
-    if failure:
-        message = f"the latest backup failed: {failure}; {_last(good, now)}"
-        return BackupCondition(False, "BackupFailed", message, good, missed)
-    if missed:
-        return BackupCondition(False, "BackupMissed", f"{missed} missed; {_last(good, now)}", good, missed)
+    past = [entry for entry in index.entries if entry.taken_at <= now + _GRACE]
+    newest = max((entry.taken_at for entry in past), default=since)
+    missed = _missed(policy, max(newest, since), now)
+    known = _last(good, now)
+    age = now - next((entry.taken_at for entry in past if entry.good), since)
+    bad = index.entries[0].complaint if index.entries and not index.entries[0].good else ""
+    problems = (
+        (paused, "BackupsPaused", "backups are paused"),
+        (bool(bad), "BackupBad", f"the newest backup is bad: {bad}"),
+        (age > _alarm_age(policy, now), "BackupTooOld", f"{missed} missed"),
+        (bool(failure), "BackupFailed", "the latest backup failed"),
+        (missed > 0, "BackupMissed", f"{missed} missed"),
+    )
+    for found, reason, message in problems:
+        if found:
+            told = "; ".join((message, *([failure] if failure else []), known))
+            return BackupCondition(False, reason, told, good, missed)
     if good is None:
         return BackupCondition(True, "BackupExpected", "no backup was due yet", None, 0)
-    return BackupCondition(True, "BackupRecent", _last(good, now), good, 0)
+    return BackupCondition(True, "BackupRecent", known, good, 0)
 
 
 def in_words(duration: timedelta) -> str:
@@ -156,12 +149,10 @@ def _missed(policy: BackupPolicy, last: datetime, now: datetime) -> int:
     due = now - _GRACE
     if policy.cron is None:
         return max(0, (due - last) // policy.interval)
-    missed = 0
-    while (due_at := policy.cron.last_before(due)) is not None and due_at > last:
+    cron, missed = Cron(policy.cron), 0
+    while missed < _MANY and (due_at := cron.last_before(due)) is not None and due_at > last:
         missed += 1
         due = due_at - timedelta(minutes=1)
-        if missed == _MANY:
-            break
     return missed
 
 
@@ -175,6 +166,7 @@ def _alarm_age(policy: BackupPolicy, now: datetime) -> timedelta:
         return timedelta(seconds=policy.max_age_seconds)
     if policy.cron is None:
         return 2 * policy.interval + _GRACE
-    last = policy.cron.last_before(now - _GRACE)
-    before = policy.cron.last_before(last - timedelta(minutes=1)) if last is not None else None
+    cron = Cron(policy.cron)
+    last = cron.last_before(now - _GRACE)
+    before = cron.last_before(last - timedelta(minutes=1)) if last is not None else None
     return now - before if before is not None else timedelta.max

@@ -1,7 +1,7 @@
 """What a recovery restores, what that loses, and in which order it goes.
 
-A backup is chosen by what is known of it. Whether it restores is proven afterwards, on the new machine, before
-anything old is touched; if it does not, the plan's fallbacks are the next ones.
+A backup is chosen by what is known of it. Whether it restores is proven afterwards, on the new machine and
+before anything old is touched; if it does not, the plan's fallbacks are the next ones.
 """
 
 import re
@@ -107,26 +107,29 @@ def complaint(
     entry: BackupEntry, source: RecoverySource, target: RecoveryTarget, keys: Collection[str]
 ) -> str:
     """Why a backup cannot be used; empty when nothing speaks against it."""
-    if entry.name != source.name:
-        return f"it is of cluster {entry.name}"
-    if source.uid and entry.cluster_uid != source.uid:
-        return f"it is of an earlier cluster that was called {entry.name} too"
-    if entry.path not in keys:
-        return f"its object {entry.path} is missing"
-    if entry.standing is Standing.BAD:
-        return f"it is bad: {entry.complaint}"
-    if source.key_id and entry.key_id and entry.key_id != source.key_id:
-        return "its secrets were sealed with another key than the one that is configured"
-    if _minor(entry.kubernetes_version) != _minor(target.kubernetes_version):
-        return (
-            f"it is of Kubernetes {entry.kubernetes_version}, and {target.name}'s machines run "
-            f"{target.kubernetes_version}"
-        )
-    # etcd reads what its previous minor version wrote, nothing older and nothing newer.
-    had, has = _minor(entry.etcd_version), _minor(target.etcd_version)
-    if had not in (has, (has[0], has[1] - 1)):
-        return f"it is of etcd {entry.etcd_version}, which etcd {target.etcd_version} does not read"
-    return ""
+    runs = f"and {target.name}'s machines run {target.kubernetes_version}"
+    problems = (
+        (entry.name != source.name, f"it is of cluster {entry.name}"),
+        (
+            bool(source.uid) and entry.cluster_uid != source.uid,
+            f"it is of an earlier cluster that was called {entry.name} too",
+        ),
+        (entry.path not in keys, f"its object {entry.path} is missing"),
+        (entry.standing is Standing.BAD, f"it is bad: {entry.complaint}"),
+        (
+            bool(source.key_id and entry.key_id) and entry.key_id != source.key_id,
+            "its secrets were sealed with another key than the one that is configured",
+        ),
+        (
+            _minor(entry.kubernetes_version) != _minor(target.kubernetes_version),
+            f"it is of Kubernetes {entry.kubernetes_version}, {runs}",
+        ),
+        (
+            not _reads(target.etcd_version, entry.etcd_version),
+            f"it is of etcd {entry.etcd_version}, which etcd {target.etcd_version} does not read",
+        ),
+    )
+    return next((words for found, words in problems if found), "")
 
 
 def refuse_transfer(source: str, target: str, phase: str, *, free_bytes: int, snapshot_bytes: int) -> None:
@@ -142,11 +145,11 @@ def refuse_transfer(source: str, target: str, phase: str, *, free_bytes: int, sn
     if phase != "Running":
         state = f"is {phase}" if phase else "does not exist"
         raise InvalidInput("--name", f"cluster {target} {state}", "create it first: wdrip create --config")
-    if free_bytes < disk_needed(snapshot_bytes):
+    needed = disk_needed(snapshot_bytes)
+    if free_bytes < needed:
         raise InvalidInput(
             "--name",
-            f"the masters of {target} have {free_bytes} bytes of free disk, and {disk_needed(snapshot_bytes)} "
-            "are needed",
+            f"the masters of {target} have {free_bytes} bytes of free disk, and {needed} are needed",
             "create a cluster with larger disks",
         )
 
@@ -166,9 +169,10 @@ def loss(kept: BackupEntry | Survivor | None, now: datetime, last_revision: int 
         behind = f" ({count} revisions up to {last_revision}, the last one seen)"
     if isinstance(kept, Survivor):
         return f"what member {kept.name} had not yet received at revision {kept.revision}{behind}"
+    age = in_words(now - kept.taken_at)
     return (
-        f"every change after {kept.taken_at:%Y-%m-%d %H:%M} UTC, {in_words(now - kept.taken_at)} ago, that is "
-        f"after revision {kept.revision}{behind}"
+        f"every change after {kept.taken_at:%Y-%m-%d %H:%M} UTC, {age} ago, that is after revision "
+        f"{kept.revision}{behind}"
     )
 
 
@@ -207,7 +211,7 @@ DESTRUCTIVE = frozenset({Step.RETIRE_OLD_MACHINES})
 """Steps that cannot be taken back: afterwards the old data exist in backups only."""
 
 DISRUPTIVE = frozenset({Step.STOP_OLD_MASTERS, Step.ADOPT_IDENTITY, Step.SWITCH_ENDPOINT})
-"""Steps that what still runs notices, and that have an undo: start them, put the identity back, switch back."""
+"""Steps that what still runs notices. Each has an undo: start them, put the identity back, switch back."""
 
 _PROVEN = frozenset({Step.BUILD_MASTER, Step.PROVE_BACKUP, Step.RESTORE_ETCD, Step.CHECK_RESTORED})
 
@@ -230,39 +234,17 @@ def missing_before(step: Step, done: Collection[Step]) -> frozenset[Step]:
     return _NEEDS.get(step, frozenset()) - set(done)
 
 
-@dataclass(frozen=True)
-class StaleObjects:
-    """What the restored objects say of things that are no more."""
-
-    nodes: tuple[str, ...]
-    """Nodes without a machine; their leases, volume attachments and pods go with them."""
-    master_addresses: tuple[str, ...]
-    """Addresses of API servers that are gone: in masterleases and the `kubernetes` Endpoints."""
-    unknown_nodes: tuple[str, ...]
-    """Nodes whose names are not wdrip's; left alone and told."""
+_NODE_NAME = re.compile(r"\d+\.\d+\.\d+\.\d+\.(i-[a-z0-9]+)")
 
 
-_NODE_NAME = re.compile(r"(\d+\.\d+\.\d+\.\d+)\.(i-[a-z0-9]+)")
+def nodes_without_machine(nodes: Collection[str], living: Collection[str]) -> tuple[str, ...]:
+    """The Nodes of a restored cluster that are to be deleted, by name.
 
-
-def stale_objects(
-    nodes: Collection[str],
-    living_instances: Collection[str],
-    master_addresses: Collection[str],
-    new_master_address: str,
-) -> StaleObjects:
-    """What is to be cleaned after a restore.
-
-    nodes: names in the restored cluster. living_instances: instance ids of the target's machines that stay:
-    its workers and the new master, but no old master. master_addresses: those under masterleases.
+    living: instance ids of the machines that stay: the workers and the new master, but no old master. Nodes
+    whose names are not wdrip's are somebody else's and never among them.
     """
-    parsed = {name: _NODE_NAME.fullmatch(name) for name in nodes}
-    stale = [name for name, match in parsed.items() if match and match[2] not in living_instances]
-    return StaleObjects(
-        nodes=tuple(sorted(stale)),
-        master_addresses=tuple(sorted(set(master_addresses) - {new_master_address})),
-        unknown_nodes=tuple(sorted(name for name, match in parsed.items() if match is None)),
-    )
+    parsed = ((name, _NODE_NAME.fullmatch(name)) for name in nodes)
+    return tuple(sorted(name for name, match in parsed if match and match[1] not in living))
 
 
 def _named(
@@ -329,6 +311,12 @@ def _nothing(source: RecoverySource, index: BackupIndex, complaints: dict[str, s
         else "mend what is wrong, or recover from a copy of the bucket"
     )
     return PermanentError(f"no backup of {source.name} can be used ({reasons}); {remedy}")
+
+
+def _reads(etcd: str, written_by: str) -> bool:
+    """etcd reads what its own and its previous minor version wrote, nothing older and nothing newer."""
+    (major, minor), (other_major, other_minor) = _minor(etcd), _minor(written_by)
+    return major == other_major and minor - other_minor in (0, 1)
 
 
 def _minor(version: str) -> tuple[int, int]:

@@ -1,0 +1,277 @@
+"""Backup operations as they are sent, and uploads to a server that is well, ill or strict."""
+
+import base64
+import hashlib
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.wdrip.backup_entries import entry, moment
+from tests.wdrip.nodes.sandbox import Result, Sandbox
+from wdrip.models.backup import VerdictKind
+from wdrip.nodes import backup_operations as backups
+from wdrip.nodes.backup_operations import PART_BYTES, PARTS_PER_COMMAND, Part
+from wdrip.nodes.operations import MAX_COMMAND_BYTES, NodeOperation, curl_config, launch
+
+DATE = "20211002-1024"
+NODE = "192.168.0.77.i-bp12a2wcmbrd4383cai3"
+IP = "192.168.0.77"
+# As long as they come: a V4 signature with a temporary credential's security token.
+LONG_URL = "http://bucket.example/snapshot?x-oss-signature=" + "a" * 1600
+HEADERS = {"x-oss-server-side-encryption": "AES256", "x-oss-meta-sha256": "0" * 64}
+UID = "3f2c7a52-0f6f-4c0e-9f5e-0123456789ab"
+
+
+def every_operation() -> list[NodeOperation]:
+    one = entry(DATE)
+    masters = [f"192.168.0.{number}.i-bp12a2wcmbrd4383cai3" for number in range(7)]
+    parts = [(Part(9_000 + n, n, PART_BYTES), LONG_URL) for n in range(PARTS_PER_COMMAND)]
+    return [
+        backups.take_snapshot(DATE, IP, UID),
+        backups.upload_snapshot(DATE, LONG_URL, HEADERS),
+        backups.upload_parts(DATE, "0004B9894A22E5B1888A1E29F8236E2D", parts),
+        backups.discard_snapshot(DATE),
+        backups.verify_snapshot(one, LONG_URL, VerdictKind.DRILL),
+        backups.restore_etcd(one, LONG_URL, NODE, IP, UID),
+        backups.clean_after_restore(NODE, IP, masters),
+    ]
+
+
+EVERY_OPERATION = pytest.mark.parametrize(
+    "operation", every_operation(), ids=lambda operation: operation.name
+)
+
+
+@EVERY_OPERATION
+def test_the_command_fits_into_run_command(operation: NodeOperation) -> None:
+    assert len(base64.b64encode(launch(operation, 3600).encode())) <= MAX_COMMAND_BYTES
+
+
+@EVERY_OPERATION
+def test_the_whole_command_is_valid_bash(operation: NodeOperation) -> None:
+    for text in (operation.script, launch(operation, 30)):
+        done = subprocess.run(["/bin/bash", "-n"], input=text, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@EVERY_OPERATION
+def test_a_url_stands_in_no_argument_and_in_no_digest(operation: NodeOperation) -> None:
+    assert LONG_URL not in operation.script
+
+
+def test_a_header_cannot_smuggle_in_options() -> None:
+    with pytest.raises(ValueError, match="header"):
+        curl_config("http://a/", {"x-oss-meta-a": 'b"\noutput = "/etc/passwd'})
+
+
+def test_another_upload_of_the_same_parts_is_another_operation() -> None:
+    parts = [(Part(1, 0, 10), LONG_URL)]
+    assert backups.upload_parts(DATE, "a", parts).digest != backups.upload_parts(DATE, "b", parts).digest
+
+
+@given(size=st.integers(1, 10_000), part=st.integers(1, 700), uploaded=st.sets(st.integers(1, 20)))
+def test_parts_cover_what_is_missing_and_nothing_else(size: int, part: int, uploaded: set[int]) -> None:
+    everything = backups.parts_left(size, (), part)
+    assert everything[0].offset == 0
+    assert all(one.offset + one.size == next_one.offset for one, next_one in pairwise(everything))
+    assert everything[-1].offset + everything[-1].size == size
+    assert [one.number for one in everything] == list(range(1, len(everything) + 1))
+    left = backups.parts_left(size, uploaded, part)
+    assert left == [one for one in everything if one.number not in uploaded]
+
+
+def test_results_are_read_from_the_end_of_a_log() -> None:
+    log = '10:24:00 verifying\nwdrip-result {"ok":false,"reason":"it has 0 bytes, not 20512"}\n'
+    found = backups.verdict_of(log, VerdictKind.STRUCTURE, moment(DATE))
+    assert (found.ok, found.reason) == (False, "it has 0 bytes, not 20512")
+    with pytest.raises(ValueError, match="no result"):
+        backups.taken("10:24:00 taking a snapshot")
+
+
+class _Server(ThreadingHTTPServer):
+    """Takes PUTs and answers as told: a list of statuses, 200 for ever after."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.statuses: list[int] = []
+        self.objects: dict[str, bytes] = {}
+        self.headers: list[dict[str, str]] = []
+        self.spoil = False
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_PUT(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
+        if status == 200:
+            self.server.objects[self.path] = content
+        arrived = content + b"!" if self.server.spoil else content
+        body = b"<StringToSign>secret</StringToSign>"
+        self.send_response(status)
+        self.send_header("ETag", f'"{hashlib.md5(arrived).hexdigest().upper()}"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that it has
+        """Quiet."""
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def machine(sandbox: Sandbox) -> Sandbox:
+    """A machine that has taken a snapshot of 3 MiB and a bit."""
+    file = sandbox.path(f"/var/lib/wdrip/snapshots/{DATE}/snapshot.db")
+    file.parent.mkdir(parents=True)
+    file.write_bytes(CONTENT)
+    sandbox.program("sleep", "#!/bin/bash\n[[ $1 == 0.* ]] && exec /bin/sleep $1; exit 0\n")
+    return sandbox
+
+
+CONTENT = bytes(range(256)) * 4096 * 3 + b"the rest"
+
+
+def uploaded(machine: Sandbox, server: _Server) -> Result:
+    result = machine.launch(backups.upload_snapshot(DATE, server.url("/object"), HEADERS))
+    assert "secret" not in result.output
+    return result
+
+
+def test_an_upload_arrives_whole_with_the_signed_headers_and_no_other(
+    machine: Sandbox, server: _Server
+) -> None:
+    assert uploaded(machine, server).code == 0
+    assert server.objects == {"/object": CONTENT}
+    sent = server.headers[0]
+    assert {name: sent[name] for name in HEADERS} == HEADERS
+    # These would have to be part of the signature.
+    assert not {"content-type", "content-md5", "transfer-encoding"} & set(sent)
+
+
+def test_a_server_that_is_ill_for_a_while_is_asked_again(machine: Sandbox, server: _Server) -> None:
+    server.statuses = [503, 500, 429]
+    assert uploaded(machine, server).code == 0
+    assert len(server.headers) == 4
+
+
+def test_a_refusal_is_told_at_once(machine: Sandbox, server: _Server) -> None:
+    server.statuses = [403] * 9
+    result = uploaded(machine, server)
+    assert result.code == backups.UPLOAD_FAILED
+    assert "HTTP status 403" in result.output
+    assert len(server.headers) == 1
+
+
+def test_a_server_that_stays_ill_is_given_up(machine: Sandbox, server: _Server) -> None:
+    server.statuses = [503] * 9
+    assert uploaded(machine, server).code == backups.UPLOAD_FAILED
+    assert len(server.headers) == 5
+
+
+def test_content_that_changed_on_the_way_is_seen(machine: Sandbox, server: _Server) -> None:
+    server.spoil = True
+    result = uploaded(machine, server)
+    assert result.code == backups.UPLOAD_FAILED
+    assert "what arrived has MD5" in result.output
+
+
+def test_a_snapshot_that_is_gone_is_told(sandbox: Sandbox, server: _Server) -> None:
+    result = uploaded(sandbox, server)
+    assert result.code == backups.SNAPSHOT_CORRUPTED
+    assert "take another" in result.output
+
+
+def test_parts_make_the_whole_and_leave_nothing_behind(machine: Sandbox, server: _Server) -> None:
+    parts = backups.parts_left(len(CONTENT), (), 1024 * 1024)
+    for batch in (parts[:2], parts[2:]):
+        urls = [(part, server.url(f"/part-{part.number}")) for part in batch]
+        result = machine.launch(backups.upload_parts(DATE, "upload-1", urls))
+        assert result.code == 0, result.output
+    assert b"".join(server.objects[f"/part-{part.number}"] for part in parts) == CONTENT
+    left = machine.path(f"/var/lib/wdrip/snapshots/{DATE}").iterdir()
+    assert [path.name for path in left] == ["snapshot.db"]
+
+
+def test_a_part_beyond_the_snapshots_end_is_not_sent(machine: Sandbox, server: _Server) -> None:
+    parts = [(Part(1, len(CONTENT) - 10, 100), server.url("/part-1"))]
+    result = machine.launch(backups.upload_parts(DATE, "upload-1", parts))
+    assert result.code == backups.SNAPSHOT_CORRUPTED
+    assert server.objects == {}
+
+
+_KUBECTL = """#!/bin/bash
+echo "$*" >>/run/kubectl.calls
+case "$*" in
+    *"get nodes"*) printf 'node/%s\\n' old-1 old-2 new ;;
+    *"get volumeattachments"*) printf '%s\\n' 'old-1 csi-1' 'new csi-2' ;;
+    *"get secrets"*) printf '%s\\n' bootstrap-token-abcdef bootstrap-token-revoked ;;
+esac
+"""
+_ETCDCTL = """#!/bin/bash
+echo "$*" >>/run/etcdctl.calls
+[[ $* == *"--keys-only"* ]] && printf '/registry/masterleases/%s\\n\\n' 192.168.0.7 192.168.0.77
+exit 0
+"""
+
+
+def cleaned(sandbox: Sandbox, operation: NodeOperation) -> tuple[set[str], set[str]]:
+    """What kubectl and etcdctl are told to delete."""
+    sandbox.program("kubectl", _KUBECTL)
+    sandbox.program("etcdctl", _ETCDCTL)
+    token = sandbox.path("/etc/wdrip/bootstrap-token")
+    token.parent.mkdir(exist_ok=True)
+    token.write_text("abcdef.0123456789abcdef\n")
+    result = sandbox.launch(operation)
+    assert result.code == 0, result.output
+    by_kubectl = {
+        " ".join(line.split(" delete ")[1].split()[:2])
+        for line in sandbox.path("/run/kubectl.calls").read_text().splitlines()
+        if " delete " in line
+    }
+    by_etcdctl = {
+        line.split(" del ")[1]
+        for line in sandbox.path("/run/etcdctl.calls").read_text().splitlines()
+        if " del " in line
+    }
+    return by_kubectl, by_etcdctl
+
+
+ALWAYS = {
+    "lease kube-controller-manager",
+    "lease kube-scheduler",
+    "secret bootstrap-token-revoked",
+}
+
+
+def test_named_nodes_go_with_what_hangs_on_them(sandbox: Sandbox) -> None:
+    found = cleaned(sandbox, backups.clean_after_restore("new", IP, ["old-1"]))
+    assert found == (
+        ALWAYS | {"node old-1", "lease old-1", "volumeattachment csi-1"},
+        {"/registry/masterleases/192.168.0.7"},
+    )
+
+
+def test_onto_another_cluster_every_other_node_goes(sandbox: Sandbox) -> None:
+    by_kubectl, _ = cleaned(sandbox, backups.clean_after_restore("new", IP, all_others=True))
+    assert {each for each in by_kubectl if each.startswith("node ")} == {"node old-1", "node old-2"}

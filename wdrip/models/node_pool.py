@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, Strict, StringConstraints
+from pydantic import BeforeValidator, Field, Strict, StringConstraints
 
 from wdrip.models.cluster_config import Disk
 from wdrip.models.reading import Document, read_document
@@ -60,10 +60,16 @@ OnTimeout = Literal["Stop", "Delete"]
 ON_TIMEOUT: tuple[OnTimeout, ...] = ("Stop", "Delete")
 
 _Count = Annotated[int, Strict(), Field(ge=0, le=MOST_MACHINES)]
-_LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE_PATTERN)]
-_TagValue = Annotated[str, StringConstraints(max_length=TAG_VALUE_LENGTH)]
+
+_NullIsEmpty = BeforeValidator(lambda value: "" if value is None else value)
+"""The definition has to take null wherever it takes an empty text (see `wdrip/models/resources.py`)."""
+
+_LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE_PATTERN), _NullIsEmpty]
+_TagValue = Annotated[str, StringConstraints(max_length=TAG_VALUE_LENGTH), _NullIsEmpty]
 _ArgumentValue = Annotated[
-    str, StringConstraints(pattern=ARGUMENT_VALUE_PATTERN, max_length=ARGUMENT_VALUE_LENGTH)
+    str,
+    StringConstraints(pattern=ARGUMENT_VALUE_PATTERN, max_length=ARGUMENT_VALUE_LENGTH),
+    _NullIsEmpty,
 ]
 _Zone = Annotated[str, StringConstraints(pattern=ZONE_PATTERN)]
 
@@ -80,7 +86,9 @@ class PoolInfrastructure(Document):
         default=None, alias="instanceType"
     )
     """Chosen by name; cpu and memory, when given as well, must be this type's own."""
-    image_id: Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)] = Field(default="", alias="imageId")
+    image_id: Annotated[str, StringConstraints(pattern=IMAGE_PATTERN), _NullIsEmpty] = Field(
+        default="", alias="imageId"
+    )
     """The cluster's own image when empty."""
     zones: Annotated[list[_Zone], Field(max_length=MOST_ZONES)] = Field(default_factory=list)
     """Zones to spread over; those of the cluster when empty."""
@@ -119,7 +127,7 @@ class DrainPolicy(Document):
 class NodePoolSpec(Document):
     """What a person wants of a pool."""
 
-    id: Annotated[str, StringConstraints(max_length=IDENTIFIER_LENGTH)] = ""
+    id: Annotated[str, StringConstraints(max_length=IDENTIFIER_LENGTH), _NullIsEmpty] = ""
     """An identifier of the person's own; wdrip only keeps it."""
     infra: PoolInfrastructure
     labels: Annotated[dict[str, _LabelValue], Field(max_length=MOST_LABELS)] = Field(default_factory=dict)

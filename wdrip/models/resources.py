@@ -4,6 +4,7 @@ Both are cluster-scoped: there is one control plane, and a pool's machines belon
 accepts them with and without `-n kube-system`, as the guide writes it.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,10 @@ MASTER_SET_NAME = "masterset"
 DEFAULT_NODE_POOL = "default-nodepool"
 
 _Schema = dict[str, Any]
+_EMPTY_TEXT: _Schema = {"type": "string", "nullable": True}
+"""A text that may be empty. The API server of the software package (1.20.2, built with a newer Go than its own
+release) takes an empty text for null when it validates, and refuses it where null is not allowed."""
+
 _Column = tuple[str, str, str]
 """Title, type and path of a column of `kubectl get`."""
 
@@ -67,7 +72,7 @@ def node_pool_definition() -> dict[str, Any]:
                 "type": "object",
                 "description": "Labels of the pool's Nodes.",
                 "maxProperties": node_pool.MOST_LABELS,
-                "additionalProperties": {"type": "string", "pattern": node_pool.LABEL_VALUE_PATTERN},
+                "additionalProperties": {**_EMPTY_TEXT, "pattern": node_pool.LABEL_VALUE_PATTERN},
             },
             "taints": _taints(),
             "kubeletArguments": {
@@ -76,7 +81,7 @@ def node_pool_definition() -> dict[str, Any]:
                 "that wdrip sets itself are refused.",
                 "maxProperties": node_pool.MOST_ARGUMENTS,
                 "additionalProperties": {
-                    "type": "string",
+                    **_EMPTY_TEXT,
                     "pattern": node_pool.ARGUMENT_VALUE_PATTERN,
                     "maxLength": node_pool.ARGUMENT_VALUE_LENGTH,
                 },
@@ -174,7 +179,7 @@ def _infrastructure() -> _Schema:
                 "type": "object",
                 "description": "Tags of the machines in the cloud, beside those of wdrip.",
                 "maxProperties": node_pool.MOST_TAGS,
-                "additionalProperties": {"type": "string", "maxLength": node_pool.TAG_VALUE_LENGTH},
+                "additionalProperties": {**_EMPTY_TEXT, "maxLength": node_pool.TAG_VALUE_LENGTH},
             },
         },
     }
@@ -192,7 +197,7 @@ def _taints() -> _Schema:
             "required": ["key", "effect"],
             "properties": {
                 "key": {"type": "string", "pattern": node_pool.KEY_PATTERN},
-                "value": {"type": "string", "pattern": node_pool.LABEL_VALUE_PATTERN},
+                "value": {**_EMPTY_TEXT, "pattern": node_pool.LABEL_VALUE_PATTERN},
                 "effect": {"type": "string", "enum": list(node_pool.EFFECTS)},
             },
         },
@@ -200,9 +205,11 @@ def _taints() -> _Schema:
 
 
 def _text(description: str, pattern: str | None = None, most: int | None = None) -> _Schema:
+    """A text; it may be empty where the pattern allows it, or there is none."""
     limits = {"pattern": pattern, "maxLength": most}
+    may_be_empty = pattern is None or re.fullmatch(pattern, "") is not None
     return {
-        "type": "string",
+        **(_EMPTY_TEXT if may_be_empty else {"type": "string"}),
         "description": description,
         **{name: limit for name, limit in limits.items() if limit is not None},
     }
@@ -310,12 +317,12 @@ def _definition(
 
 
 def _status(**more: _Schema) -> _Schema:
-    text = {"type": "string"}
+    text = _EMPTY_TEXT
     condition: _Schema = {
         "type": "object",
         "required": ["type", "status"],
         "properties": {
-            "type": text,
+            "type": {"type": "string"},
             "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
             "reason": text,
             "message": text,

@@ -108,7 +108,7 @@ def is_read(document: dict[str, Any]) -> bool:
 @settings(max_examples=60, deadline=None)
 @given(drawn=SPECS)
 def test_the_types_take_what_the_schema_takes(path: tuple[str, ...], drawn: dict[str, Any]) -> None:
-    """One part at a time is drawn, so that the rest does not hide it. The API server drops nulls."""
+    """One part at a time is drawn, so that the rest does not hide it. Nulls are looked at below."""
     document = yaml.safe_load(FULL)
     place, source = document, drawn
     for part in path[:-1]:
@@ -120,6 +120,17 @@ def test_the_types_take_what_the_schema_takes(path: tuple[str, ...], drawn: dict
         document.update({key: value for key, value in drawn.items() if key not in ("infra", "autoscaling")})
     document = without_nulls(document)
     assert is_read(document) == accepts(SPEC, document)
+
+
+def test_null_is_read_as_the_empty_text_that_it_stands_for() -> None:
+    document = yaml.safe_load(FULL)
+    document |= {"id": None, "labels": {"a": None}, "kubeletArguments": {"v": None}}
+    document["infra"] |= {"imageId": None, "tags": {"a": None}}
+    document["taints"] = [{"key": "a", "value": None, "effect": "NoSchedule"}]
+    assert accepts(SPEC, document)
+    spec = NodePoolSpec.read(document)
+    assert (spec.id, spec.labels, spec.kubelet_arguments) == ("", {"a": ""}, {"v": ""})
+    assert (spec.infra.image_id, spec.infra.tags, spec.taints[0].value) == ("", {"a": ""}, "")
 
 
 def without_nulls(value: Any) -> Any:

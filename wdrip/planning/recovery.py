@@ -103,6 +103,33 @@ def plan_recovery(
     )
 
 
+def fall_back(
+    plan: RecoveryPlan, reason: str, now: datetime, last_revision: int | None = None
+) -> RecoveryPlan:
+    """The plan with the next of its fallbacks, after what it would restore did not pass the proof.
+
+    More is lost, so whoever consented to `plan` has not consented to this one. Raises PermanentError when
+    there is no fallback: nothing was touched, and nothing can be restored.
+    """
+    told = f"{plan.restores} is not used: {reason}"
+    if not plan.fallbacks:
+        raise PermanentError(
+            f"{plan.source} cannot be recovered: {'; '.join((*plan.refused, told))}. Nothing of {plan.target} "
+            "was changed; look for a copy of the bucket, or for the disks of its masters"
+        )
+    following, *others = plan.fallbacks
+    return RecoveryPlan(
+        target=plan.target,
+        source=plan.source,
+        backup=following,
+        fallbacks=tuple(others),
+        refused=(*plan.refused, told),
+        loss=loss(following, now, last_revision),
+        wanted_masters=plan.wanted_masters,
+        steps=tuple(step for step in plan.steps if step is not Step.SAVE_SURVIVOR),
+    )
+
+
 def complaint(
     entry: BackupEntry, source: RecoverySource, target: RecoveryTarget, keys: Collection[str]
 ) -> str:

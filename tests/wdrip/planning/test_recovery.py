@@ -18,6 +18,7 @@ from wdrip.planning.recovery import (
     RecoveryTarget,
     Survivor,
     complaint,
+    fall_back,
     missing_before,
     nodes_without_machine,
     plan_recovery,
@@ -191,6 +192,19 @@ def test_the_loss_is_told_in_age_and_revisions() -> None:
         "(30 revisions up to 130, the last one seen)"
     )
     assert "revision 140" in plan(BackupIndex(), survivors=(SURVIVOR,)).loss
+
+
+def test_falling_back_goes_through_all_and_tells_of_each() -> None:
+    first = plan(index_of(Standing.SOUND, Standing.SOUND), survivors=(SURVIVOR,))
+    second = fall_back(first, "its hash is wrong", NOW)
+    third = fall_back(second, "it does not restore", NOW, last_revision=130)
+    assert [each.restores for each in (first, second, third)] == ["m2", NEWEST, MIDDLE]
+    assert Step.SAVE_SURVIVOR not in second.steps
+    assert "10:14 UTC" in third.loss
+    with pytest.raises(PermanentError) as ended:
+        fall_back(third, "it is empty", NOW)
+    for name, reason in (("m2", "its hash is wrong"), (NEWEST, "it does not"), (MIDDLE, "it is empty")):
+        assert f"{name} is not used: {reason}" in str(ended.value)
 
 
 EVERY_WAY = [

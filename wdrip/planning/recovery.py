@@ -113,9 +113,10 @@ def fall_back(
     """
     told = f"{plan.restores} is not used: {reason}"
     if not plan.fallbacks:
+        reasons = "; ".join((*plan.refused, told))
         raise PermanentError(
-            f"{plan.source} cannot be recovered: {'; '.join((*plan.refused, told))}. Nothing of {plan.target} "
-            "was changed; look for a copy of the bucket, or for the disks of its masters"
+            f"{plan.source} cannot be recovered: {reasons}. Nothing of {plan.target} was changed; look for a "
+            "copy of the bucket, or for the disks of its masters"
         )
     following, *others = plan.fallbacks
     return RecoveryPlan(

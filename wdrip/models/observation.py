@@ -117,6 +117,7 @@ class NodePoolState(_Model):
     minimum: int | None = None
     maximum: int | None = None
     deleting: bool = False
+    """It is deleted and still has wdrip's finalizer. Once that is off, it is not listed any more."""
     spec: NodePoolSpec
 
 

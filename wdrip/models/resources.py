@@ -20,10 +20,13 @@ MASTER_SET_NAME = "masterset"
 
 DEFAULT_NODE_POOL = "default-nodepool"
 
+POOL_FINALIZER = f"{GROUP}/machines"
+"""Keeps a deleted NodePool until its machines are gone; set before the first of them is made."""
+
 _Schema = dict[str, Any]
 _EMPTY_TEXT: _Schema = {"type": "string", "nullable": True}
-"""A text that may be empty. The API server of the software package (1.20.2, built with a newer Go than its own
-release) takes an empty text for null when it validates, and refuses it where null is not allowed."""
+"""A text that may be empty. The API server of the software package (1.20.2, built with a newer Go than its
+own release) takes an empty text for null when it validates, and refuses it where null is not allowed."""
 
 _Column = tuple[str, str, str]
 """Title, type and path of a column of `kubectl get`."""

@@ -37,7 +37,7 @@ def _remove(
     until = pause_until(memory, subject, StepKind.REMOVE_MEMBER, observation.at)
     if until is not None:
         return Hold(reason=f"etcd member {name} could not be removed and is tried again", until=until)
-    return backup_first(observation, memory, subject, f"removing etcd member {name}") or Act(
+    return backup_first(observation, memory, "", f"removing etcd member {name}") or Act(
         step=StepKind.REMOVE_MEMBER,
         target=Target(instance_id=subject, member_id=member.id),
         reason=f"etcd member {name} has no machine",

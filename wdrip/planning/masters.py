@@ -149,7 +149,7 @@ def _leaving(situation: _Situation) -> Act | Hold | None:
     if replaced and len(_serving(situation)) >= situation.target:
         return _out(situation, replaced[0], situation.replaced[replaced[0].id], MASTERS)
     if len(situation.staying) > situation.target:
-        why = f"{len(situation.staying)} masters are there, {situation.target} are wanted"
+        why = f"masters: {len(situation.staying)} there, {situation.target} wanted"
         return _out(situation, _one_too_many(situation), why)
     return None
 
@@ -246,7 +246,7 @@ def _growing(situation: _Situation) -> Act | Hold | None:
     return Act(
         step=StepKind.LAUNCH_MASTER,
         target=Target(zone_id=zone),
-        reason=f"{len(situation.staying)} masters are there, {situation.target} are wanted; fewest in {zone}",
+        reason=f"masters: {len(situation.staying)} there, {situation.target} wanted; {zone} has fewest",
     )
 
 

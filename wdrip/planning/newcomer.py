@@ -100,7 +100,7 @@ def _removed(observation: ClusterObservation, memory: Memory, master: Master, at
     if until is not None:
         return Hold(reason=f"learner {master.id} could not be removed and is tried again", until=until)
     change = f"removing learner {master.id}"
-    return backup_first(observation, memory, master.id, change) or Act(
+    return backup_first(observation, memory, "", change) or Act(
         step=StepKind.REMOVE_MEMBER,
         target=target_of(master),
         reason=f"learner {master.id} does not come up in time",

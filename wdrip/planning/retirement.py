@@ -55,7 +55,7 @@ def leave_etcd(
     if leaving.node is not None and not memory.tried(leaving.id, (StepKind.DRAIN,), observation.at - RECENT):
         return Act(step=StepKind.DRAIN, target=target_of(leaving), reason=why, group=group)
     return (
-        backup_first(observation, memory, leaving.id, f"removing {leaving.id} from etcd")
+        backup_first(observation, memory, "", f"removing {leaving.id} from etcd")
         or lead_elsewhere(observation, memory, masters, leaving, why)
         or _remove(observation, memory, leaving, why, group)
     )

@@ -24,10 +24,10 @@ _CHANGES = frozenset(
 def backup_first(
     observation: ClusterObservation, memory: Memory, subject: str, change: str
 ) -> Act | Hold | None:
-    """What has to happen before `change` on `subject`; None when a fresh backup is there.
+    """What has to happen before `change`; None when a fresh backup is there.
 
-    One backup serves the changes to one master that follow each other (join and promote); a change to
-    another asks for a new one.
+    subject: the master whose own changes since the backup do not make it stale, so that one backup serves a
+    join and the promotion after it. Empty: every change does.
     """
     taken = next(
         (

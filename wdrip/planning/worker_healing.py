@@ -23,10 +23,6 @@ from wdrip.planning.retries import RECENT, failures, pause_until
 from wdrip.planning.roster import is_well, nodes_by_name
 from wdrip.planning.storm import BRAKE, is_storm, throttled_until
 
-STARTUP_DEADLINE = timedelta(minutes=10)
-"""From RunInstances to a Node (Cluster API's `nodeStartupTimeout`)."""
-
-
 def heal_workers(observation: ClusterObservation, memory: Memory) -> Act | Hold | Settled:
     """The next step for a worker that is unwell. Machines of pools that are being deleted, or that no pool
     claims, are left to the planning of pools.
@@ -115,9 +111,8 @@ class _Pool:
         subject, at = machine.instance_id, self.observation.at
         missing = symptoms.since(self.memory, symptoms.NODE_MISSING, subject)
         if missing is None:
-            if at - machine.created < STARTUP_DEADLINE or subject in self.memory.joined:
-                return None
-            return self._replaced(machine, None, f"{subject} has not joined within {STARTUP_DEADLINE}")
+            # It has never joined: the planning of pools gives it time, and replaces it.
+            return None
         if at - missing < SEEN_TWICE:
             return Hold(reason=f"the Node of {subject} is not there", until=missing + SEEN_TWICE)
         if self.vanished:

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from wdrip.models.node_pool import AutoscalingBounds, AutoscalingMemory
-from wdrip.models.workload import BudgetState, NodeRoom, PodState, ScaleVerdict
+from wdrip.models.node_pool import AutoscalingBounds, AutoscalingMemory, NodePoolSpec
+from wdrip.models.workload import BudgetState, NodeRoom, NodeTaint, PodState, ScaleVerdict
 from wdrip.planning import scheduling
 from wdrip.planning.drain import admit, must_leave
 
@@ -39,6 +39,13 @@ MOST_AT_ONCE = 10
 
 EXPENDABLE_BELOW = -10
 """Pods of lower priority are fillers: nothing is bought for them."""
+
+KERNELS_SHARE = 0.06
+"""Of an instance's nominal memory what kernel and firmware keep: an 8 GiB machine shows about 7.6 GiB. A
+little too much is assumed, since a pod that does not fit after all would bring a machine for nothing."""
+
+EVICTION_RESERVE = 100 * 2**20
+"""Bytes that the kubelet keeps free by default (`--eviction-hard`, memory.available<100Mi)."""
 
 _CPU, _MEMORY = "cpu", "memory"
 
@@ -96,6 +103,30 @@ def template_like(node: NodeRoom, pods: Iterable[PodState]) -> NodeRoom:
             "created": None,
         }
     )
+
+
+def template_of(
+    spec: NodePoolSpec, cpu: int, memory_gib: float, most_pods: int, daemons: Iterable[PodState]
+) -> NodeRoom:
+    """What the first machine of a pool would offer, when none is there to look at.
+
+    cpu, memory_gib: of the instance type. most_pods: what the cluster's kubelets take; the pool's own
+    `max-pods` wins. daemons: the DaemonSet pods of some other Node, whose like would come here too.
+    """
+    asked = spec.kubelet_arguments.get("max-pods", "")
+    allocatable = {
+        _CPU: cpu * 1000,
+        _MEMORY: int(memory_gib * 2**30 * (1 - KERNELS_SHARE)) - EVICTION_RESERVE,
+        scheduling.PODS: int(asked) if asked.isdecimal() else most_pods,
+    }
+    room = NodeRoom(
+        name="a new machine",
+        allocatable=allocatable,
+        labels={"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", **spec.labels},
+        taints=tuple(NodeTaint(key=each.key, value=each.value, effect=each.effect) for each in spec.taints),
+    )
+    coming = [pod for pod in daemons if not scheduling.misfit(pod, room, allocatable)]
+    return room.model_copy(update={"allocatable": scheduling.free(room, coming)})
 
 
 def decide_scale(

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wdrip.planning.workloads import GIB, NOW, ago, budget, node, pod
-from wdrip.models.node_pool import AutoscalingBounds, AutoscalingMemory
+from wdrip.models.node_pool import AutoscalingBounds, AutoscalingMemory, NodePoolSpec
 from wdrip.models.workload import BudgetState, NodeRoom, NodeTaint, PodState, ScaleVerdict, Toleration
-from wdrip.planning.autoscaling import MOST_AT_ONCE, ScaledPool, decide_scale, template_like
+from wdrip.planning.autoscaling import MOST_AT_ONCE, ScaledPool, decide_scale, template_like, template_of
 
 LONG_AGO = ago(minutes=11)
 BATCH = NodeTaint(key="batch", effect="NoSchedule")
@@ -146,6 +146,28 @@ def test_a_new_machine_offers_what_its_daemons_leave() -> None:
     made = template_like(like, [daemon, pod("web", node="n1")])
     assert made.allocatable == {"cpu": 3900, "memory": 7 * GIB, "pods": 109}
     assert (made.labels, made.taints, made.unschedulable) == ({"team": "a"}, (BATCH,), False)
+
+
+def test_the_first_machine_of_a_pool_is_imagined_from_its_type_and_spec() -> None:
+    spec = NodePoolSpec.read(
+        {
+            "infra": {"desiredCapacity": 0},
+            "labels": {"team": "a"},
+            "taints": [{"key": "batch", "effect": "NoSchedule"}],
+            "kubeletArguments": {"max-pods": "30"},
+        }
+    )
+    bearing = Toleration(operator="Exists")
+    daemons = [
+        pod("proxy", cpu=100, memory=GIB // 2, owner="DaemonSet", node="m", tolerations=(bearing,)),
+        pod("agent", cpu=500, owner="DaemonSet", node="m"),
+    ]
+    made = template_of(spec, 4, 8, 110, daemons)
+    assert (made.allocatable["cpu"], made.allocatable["pods"]) == (3900, 29)
+    assert 6.5 * GIB < made.allocatable["memory"] < 7.1 * GIB
+    assert (made.labels["team"], made.taints) == ("a", (BATCH,))
+    plain = NodePoolSpec.read({"infra": {"desiredCapacity": 0}})
+    assert template_of(plain, 4, 8, 110, []).allocatable["pods"] == 110
 
 
 # Down

@@ -16,6 +16,9 @@ from wdrip.models.provider_config import Provider
 _PAGE = 100
 """Most instances a page, and most ids a question (DescribeInstances)."""
 
+_TYPES_PAGE = 100
+"""Instance types a page (DescribeInstanceTypes, MaxResults)."""
+
 _UNFINISHED = frozenset({"Pending", "Scheduled", "Running", "Stopping"})
 """States of an invocation that is not over (DescribeInvocationResults)."""
 
@@ -50,6 +53,8 @@ class InstanceType:
     """Cores."""
     memory: float
     """GiB."""
+    architecture: str = ""
+    """`X86` or `ARM`; empty when ECS does not tell."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,26 @@ class EcsClient:
             None,
         )
 
+    def instance_types(self) -> list[InstanceType]:
+        """Every instance type of the region."""
+        found: list[InstanceType] = []
+        token: str | None = None
+        while True:
+            request = self._models.DescribeInstanceTypesRequest(max_results=_TYPES_PAGE, next_token=token)
+            body = call(self._ecs.describe_instance_types, request, "list the instance types")
+            found += [
+                InstanceType(
+                    entry.instance_type_id,
+                    entry.cpu_core_count,
+                    entry.memory_size,
+                    entry.cpu_architecture or "",
+                )
+                for entry in _inner(body.instance_types, "instance_type")
+            ]
+            token = body.next_token
+            if not token:
+                return found
+
     def run_instance(
         self,
         *,
@@ -229,6 +254,17 @@ class EcsClient:
             call(self._ecs.delete_instance, request, f"delete machine {instance_id}")
         except NotFoundError:
             return
+
+    def replace_system_disk(self, instance_id: str, image_id: str, gigabytes: int, client_token: str) -> None:
+        """Give a stopped machine a fresh system disk from an image; what was on the old one is gone."""
+        models = self._models
+        request = models.ReplaceSystemDiskRequest(
+            instance_id=instance_id,
+            image_id=image_id,
+            system_disk=models.ReplaceSystemDiskRequestSystemDisk(size=gigabytes),
+            client_token=client_token,
+        )
+        call(self._ecs.replace_system_disk, request, f"replace the system disk of {instance_id}")
 
     def assistant_ready(self, instance_id: str) -> bool:
         """Whether the machine's Cloud Assistant answers, so that commands reach it."""

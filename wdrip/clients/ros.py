@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -29,6 +29,7 @@ class Stack:
     outputs: Mapping[str, Any]
     """Output key to value (any JSON)."""
     tags: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def in_progress(self) -> bool:
@@ -140,6 +141,7 @@ class RosClient:
             reason=body.status_reason or "",
             outputs=outputs,
             tags={tag.key: tag.value for tag in body.tags or []},
+            parameters={each.parameter_key: each.parameter_value or "" for each in body.parameters or []},
         )
 
     def find_stack(self, name: str) -> str | None:

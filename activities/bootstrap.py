@@ -22,8 +22,6 @@ from wdrip.security.machine_files import master_archive
 URL_SECONDS = 600
 """How long a machine may use a pre-signed URL; an attempt after that brings a new one."""
 
-ETCD_CLIENT_PORT = 2379
-
 
 class Bootstrap:
     """Carries out operations on a cluster's machines. Each is idempotent on the machine itself.
@@ -142,7 +140,6 @@ def kubeadm_input(task: InitTask) -> KubeadmInput:
         node_mask=network.net_mask,
         proxy_mode=network.mode,
         image_repository=image_repository(record),
-        etcd_endpoints=(f"https://{machine.private_ip}:{ETCD_CLIENT_PORT}",),
         node=NodeIdentity(
             name=node_name(task),
             ip=machine.private_ip,

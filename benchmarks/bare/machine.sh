@@ -1,11 +1,13 @@
 #!/bin/bash
 # One systemd machine without any cloud: a root file system, a network namespace, systemd-nspawn.
 #
-#   machine.sh boot DIRECTORY ROOTFS ADDRESS   boots it with ADDRESS/24 on eth0; returns when systemd answers
+#   machine.sh boot DIRECTORY ROOTFS ADDRESS [SWITCH]
+#                                              boots it with ADDRESS/24 on eth0; returns when systemd answers
 #   machine.sh run DIRECTORY COMMAND...        runs a command in it
 #   machine.sh stop DIRECTORY                  ends it and removes everything, DIRECTORY included
 #
-# DIRECTORY holds all of its state and names it; ROOTFS is only read. Root is needed.
+# DIRECTORY holds all of its state and names it; ROOTFS is only read. Machines with the same SWITCH, a word of
+# at most 15 letters, reach each other. Root is needed.
 set -euo pipefail
 
 directory=$(realpath --canonicalize-missing "$2")
@@ -21,14 +23,36 @@ inside() {
         HOME=/root TERM=dumb "$@"
 }
 
-# An interface with a carrier but no outside: the other end of the wire lies in the same namespace.
+# An interface with a carrier but no outside: the other end of the wire lies in the same namespace, or on the
+# bridge in the switch's own.
 make_network() {
     ip netns add "$name"
     ip -n "$name" link set lo up
-    ip -n "$name" link add eth0 type veth peer name wire
+    ip -n "$name" link add eth0 type veth peer name "$name"
     ip -n "$name" address add "$1/24" dev eth0
-    ip -n "$name" link set wire up
+    ip -n "$name" link set "$name" up
     ip -n "$name" link set eth0 up
+    [[ -z $2 ]] || plug_into "$2"
+}
+
+plug_into() {
+    echo "$1" >"$directory/switch"
+    if [[ ! -e /run/netns/$1 ]]; then
+        ip netns add "$1"
+        ip -n "$1" link add bridge type bridge
+        ip -n "$1" link set bridge up
+    fi
+    ip -n "$name" link set "$name" netns "$1"
+    ip -n "$1" link set "$name" master bridge up
+}
+
+# The last machine takes the switch with it.
+unplug() {
+    local switch
+    switch=$(cat "$directory/switch" 2>/dev/null) && [[ -e /run/netns/$switch ]] || return 0
+    # It would go with the machine's own end of it, but only a while later.
+    ip -n "$switch" link delete "$name" 2>/dev/null || true
+    [[ -n $(ip -n "$switch" link show type veth) ]] || ip netns delete "$switch"
 }
 
 # own_groups: the control group of the caller and below it the machine's, one line a hierarchy.
@@ -84,10 +108,10 @@ start_nspawn() {
 }
 
 boot() {
-    local rootfs=$1 address=$2 nspawn
+    local rootfs=$1 address=$2 switch=$3 nspawn
     mkdir -p "$directory"/{root,upper,work,containerd,kubelet,etcd}
     mount -t overlay "$name" -o "lowerdir=$rootfs,upperdir=$directory/upper,workdir=$directory/work" "$directory/root"
-    make_network "$address"
+    make_network "$address" "$switch"
     start_nspawn </dev/null >"$directory/console.log" 2>&1 &
     nspawn=$!
     echo "$nspawn" >"$directory/nspawn.pid"
@@ -112,12 +136,13 @@ stop() {
     leave_groups
     ! mountpoint --quiet "$directory/root" || umount "$directory/root"
     [[ ! -e /run/netns/$name ]] || ip netns delete "$name"
+    unplug
     rm -rf --one-file-system "$directory"
 }
 
 case $1 in
-    boot) boot "$3" "$4" ;;
+    boot) boot "$3" "$4" "${5-}" ;;
     run) shift 2 && inside "$@" ;;
     stop) stop ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" && exit 2 ;;
 esac

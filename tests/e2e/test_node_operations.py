@@ -1,76 +1,41 @@
-"""The operations on one real machine: a control plane from nothing, again, cut off, and undone.
+"""The operations on real machines: a control plane from nothing, again, cut off, undone; a second master and a
+worker that come, reach each other, and go.
 
-The machine is the bare one of the benchmark: no cloud is in between, so what fails here is the script's own.
+The machines are the bare ones of the benchmark: no cloud is in between, so what fails is the script's own.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from localcloud.images import default_cache
-from wdrip.nodes import operations
-from wdrip.nodes.kubeadm import KubeadmInput, NodeIdentity, init_config
-from wdrip.nodes.operations import STILL_RUNNING, NodeOperation, launch
+from tests.e2e.bare import BareMachine
+from wdrip.models.node_pool import Taint
+from wdrip.models.observation import EtcdMember, Health
+from wdrip.nodes import etcd_operations, operations
+from wdrip.nodes.etcd_report import read_report
+from wdrip.nodes.kubeadm import JoinInput, KubeadmInput, init_config, join_config
+from wdrip.nodes.operations import STILL_RUNNING, NodeOperation
 from wdrip.nodes.package.build import BuiltPackage, build_package
 from wdrip.security.bundle import SecretsBundle
 from wdrip.security.handover import encrypt_for_machine
-from wdrip.security.machine_files import master_archive
+from wdrip.security.machine_files import master_archive, worker_archive
 from wdrip.security.tokens import new_token
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(1800)]
 
-MACHINE = Path(__file__).parents[2] / "benchmarks/bare/machine.sh"
-IP = "192.168.0.77"
-NODE = NodeIdentity(f"{IP}.i-bp12a2wcmbrd4383cai3", IP, "cn-hangzhou.i-bp12a2wcmbrd4383cai3")
+ENDPOINT = "apiserver.bare.wdrip"
+POD_RANGE = "172.16.0.0/16"
 REPOSITORY = "registry-vpc.cn-hangzhou.aliyuncs.com/acs"
 TOKEN = new_token()
-
-
-class BareMachine:
-    """A systemd machine without a cloud; files are handed to it below /var/tmp."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def boot(self, rootfs: Path) -> None:
-        """Starts it; returns when its systemd answers."""
-        subprocess.run([MACHINE, "boot", self._folder, rootfs, IP], check=True, timeout=120)
-
-    def stop(self) -> None:
-        """Ends it and removes everything of it."""
-        subprocess.run([MACHINE, "stop", self._folder], check=True, timeout=120)
-
-    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
-        """A command on the machine."""
-        return subprocess.run(
-            [MACHINE, "run", self._folder, *command], capture_output=True, text=True, check=False, timeout=600
-        )
-
-    def hand_over(self, name: str, content: bytes | Path) -> str:
-        """A file for the machine; the URL under which curl finds it there."""
-        target = self._folder / "root/var/tmp" / name
-        target.write_bytes(content if isinstance(content, bytes) else content.read_bytes())
-        return f"file:///var/tmp/{name}"
-
-    def launch(self, operation: NodeOperation, wait_seconds: int = 300) -> "subprocess.CompletedProcess[str]":
-        """One RunCommand."""
-        return self.run("/bin/bash", "-c", launch(operation, wait_seconds))
-
-    def succeed(self, operation: NodeOperation) -> str:
-        """The output of an operation that must succeed."""
-        done = self.launch(operation)
-        assert done.returncode == 0, f"{operation.name}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def kubectl(self, *arguments: str) -> str:
-        """kubectl with the administrator's configuration on the machine."""
-        done = self.run("kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +44,34 @@ def package() -> BuiltPackage:
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BareMachine]:
+def bundle() -> SecretsBundle:
+    return SecretsBundle.new(TOKEN)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BareMachine, ...]]:
+    """Two to be masters and one to be a worker, on one network."""
     prepared = subprocess.run(
         [sys.executable, "-m", "localcloud.images", "prepare"], stdout=subprocess.PIPE, text=True, check=True
     )
-    machine = BareMachine(tmp_path_factory.mktemp("machine"))
+    folder = tmp_path_factory.mktemp("machines")
+    switch = f"switch{os.getpid()}"
+    machines = tuple(
+        BareMachine(folder / f"m{n}", f"192.168.0.{76 + n}", f"i-bp12a2wcmbrd4383cai{n}") for n in (1, 2, 3)
+    )
     try:
-        machine.boot(Path(prepared.stdout.splitlines()[-1]))
-        yield machine
+        for machine in machines:
+            machine.boot(Path(prepared.stdout.splitlines()[-1]), switch)
+        yield machines
     finally:
-        machine.stop()
+        for machine in machines:
+            machine.stop()
+
+
+@pytest.fixture(scope="module")
+def machine(machines: tuple[BareMachine, ...]) -> BareMachine:
+    """The first master."""
+    return machines[0]
 
 
 def installing(machine: BareMachine, package: BuiltPackage) -> NodeOperation:
@@ -96,39 +79,41 @@ def installing(machine: BareMachine, package: BuiltPackage) -> NodeOperation:
     return operations.install_package(url, package.sha256, "v1.20.2", REPOSITORY)
 
 
-def initialising() -> NodeOperation:
+def initialising(machine: BareMachine) -> NodeOperation:
     given = KubeadmInput(
         cluster_name="bare",
         kubernetes_version="v1.20.2",
-        endpoint_name="apiserver.bare.wdrip",
+        endpoint_name=ENDPOINT,
         sans=("192.168.0.1",),
-        pod_cidr="172.16.0.0/16",
+        pod_cidr=POD_RANGE,
         service_cidr="172.19.0.0/20",
         dns_domain="cluster.domain",
         node_mask=25,
         proxy_mode="ipvs",
         image_repository=REPOSITORY,
-        etcd_endpoints=(f"https://{IP}:2379",),
-        node=NODE,
+        node=machine.node,
     )
-    return operations.init_control_plane(init_config(given), NODE.name)
+    return operations.init_control_plane(init_config(given), machine.node.name)
 
 
-def hand_over_secrets(machine: BareMachine) -> None:
-    certificate = operations.certificate_in(machine.succeed(operations.prepare_identity(NODE.name)))
-    archive = master_archive(SecretsBundle.new(TOKEN), NODE.name, IP)
+def hand_over(machine: BareMachine, archive: bytes) -> None:
+    certificate = operations.certificate_in(machine.succeed(operations.prepare_identity(machine.node.name)))
     url = machine.hand_over("secrets.cms", encrypt_for_machine(archive, certificate))
     machine.succeed(operations.receive_secrets(url, hashlib.sha256(archive).hexdigest()))
+
+
+def hand_over_secrets(machine: BareMachine, bundle: SecretsBundle) -> None:
+    hand_over(machine, master_archive(bundle, machine.node.name, machine.ip))
 
 
 def bring_up(machine: BareMachine, package: BuiltPackage) -> str:
     """The road of a create; the output of its last step."""
     machine.succeed(installing(machine, package))
-    machine.succeed(operations.set_endpoint_address("apiserver.bare.wdrip", IP))
-    machine.succeed(operations.start_first_etcd(NODE.name, IP, "uid"))
-    machine.succeed(initialising())
-    machine.succeed(operations.configure_pod_network(NODE.name, "172.16.0.0/16", 25))
-    return machine.succeed(operations.wait_node_ready(NODE.name, 120))
+    machine.succeed(operations.set_endpoint_address(ENDPOINT, machine.ip))
+    machine.succeed(operations.start_first_etcd(machine.node.name, machine.ip, "uid"))
+    machine.succeed(initialising(machine))
+    machine.succeed(operations.configure_pod_network(machine.node.name, POD_RANGE, 25))
+    return machine.succeed(operations.wait_node_ready(machine.node.name, 120))
 
 
 def forget_successes(machine: BareMachine) -> None:
@@ -136,12 +121,16 @@ def forget_successes(machine: BareMachine) -> None:
     assert machine.run("rm", "-rf", "/var/lib/wdrip/operations").returncode == 0
 
 
-def test_a_machine_becomes_a_ready_control_plane(machine: BareMachine, package: BuiltPackage) -> None:
-    hand_over_secrets(machine)
+def test_a_machine_becomes_a_ready_control_plane(
+    machine: BareMachine, package: BuiltPackage, bundle: SecretsBundle
+) -> None:
+    hand_over_secrets(machine, bundle)
     ready = bring_up(machine, package)
-    assert f"{NODE.name}   Ready" in ready
-    node = machine.kubectl("get", "node", NODE.name, "-o", "jsonpath={.spec.providerID} {.spec.podCIDR}")
-    assert node == f"{NODE.provider_id} 172.16.0.0/25"
+    assert f"{machine.node.name}   Ready" in ready
+    node = machine.kubectl(
+        "get", "node", machine.node.name, "-o", "jsonpath={.spec.providerID} {.spec.podCIDR}"
+    )
+    assert node == f"{machine.node.provider_id} 172.16.0.0/25"
     machine.kubectl(
         "--namespace", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s"
     )
@@ -156,24 +145,24 @@ def test_the_token_is_on_the_machine_and_in_no_log(machine: BareMachine) -> None
 
 
 def test_the_whole_road_again_changes_nothing(machine: BareMachine, package: BuiltPackage) -> None:
-    uid = machine.kubectl("get", "node", NODE.name, "-o", "jsonpath={.metadata.uid}")
+    uid = machine.kubectl("get", "node", machine.node.name, "-o", "jsonpath={.metadata.uid}")
     forget_successes(machine)
     bring_up(machine, package)
-    assert machine.kubectl("get", "node", NODE.name, "-o", "jsonpath={.metadata.uid}") == uid
+    assert machine.kubectl("get", "node", machine.node.name, "-o", "jsonpath={.metadata.uid}") == uid
 
 
-def test_a_kill_in_the_middle_costs_only_another_launch(machine: BareMachine, package: BuiltPackage) -> None:
+def test_a_kill_in_the_middle_costs_only_another_launch(machine: BareMachine, bundle: SecretsBundle) -> None:
     machine.succeed(operations.wipe_machine())
-    hand_over_secrets(machine)
-    machine.succeed(operations.set_endpoint_address("apiserver.bare.wdrip", IP))
-    machine.succeed(operations.start_first_etcd(NODE.name, IP, "uid"))
-    init = initialising()
+    hand_over_secrets(machine, bundle)
+    machine.succeed(operations.set_endpoint_address(ENDPOINT, machine.ip))
+    machine.succeed(operations.start_first_etcd(machine.node.name, machine.ip, "uid"))
+    init = initialising(machine)
     assert machine.launch(init, wait_seconds=3).returncode == STILL_RUNNING
     unit = "wdrip-init-control-plane.service"
     assert machine.run("systemctl", "kill", "--signal=KILL", unit).returncode == 0
     machine.succeed(init)
-    machine.succeed(operations.configure_pod_network(NODE.name, "172.16.0.0/16", 25))
-    assert "Ready" in machine.succeed(operations.wait_node_ready(NODE.name, 120))
+    machine.succeed(operations.configure_pod_network(machine.node.name, POD_RANGE, 25))
+    assert "Ready" in machine.succeed(operations.wait_node_ready(machine.node.name, 120))
 
 
 def test_diagnostics_tell_of_every_part(machine: BareMachine) -> None:
@@ -181,3 +170,163 @@ def test_diagnostics_tell_of_every_part(machine: BareMachine) -> None:
     for part in ("etcd", "containerd", "kubelet", "kube-apiserver", "init-control-plane: exit code 0"):
         assert part in output
     assert len(output) < 24 * 1024
+
+
+def etcd_members(machine: BareMachine) -> dict[str, EtcdMember]:
+    """By node name, as this machine sees them."""
+    members = read_report(machine.succeed(etcd_operations.list_etcd_members()))
+    assert members is not None
+    return {member.name: member for member in members}
+
+
+def join(machine: BareMachine, joining: NodeOperation) -> None:
+    """The pod network is set up while the machine joins, as it may be."""
+    with ThreadPoolExecutor() as together:
+        network = together.submit(
+            machine.succeed, operations.configure_pod_network(machine.node.name, POD_RANGE)
+        )
+        machine.succeed(joining)
+        network.result()
+    machine.succeed(operations.wait_node_ready(machine.node.name, 120))
+
+
+def add_voter(first: BareMachine, second: BareMachine) -> str:
+    """The id of the new member."""
+    added = first.succeed(etcd_operations.add_etcd_learner(second.node.name, second.ip))
+    member = etcd_operations.added_member(added)
+    # As often as it may be sent.
+    first.succeed(etcd_operations.add_etcd_learner(second.node.name, second.ip))
+    endpoints = [f"https://{first.ip}:2379"]
+    starting = etcd_operations.start_joining_etcd(second.node.name, second.ip, "uid", member, endpoints)
+    second.succeed(starting)
+    learner = etcd_members(first)[second.node.name]
+    assert (learner.learner, learner.health) == (True, Health.HEALTHY)
+    first.succeed(etcd_operations.promote_etcd_member(member))
+    first.succeed(etcd_operations.promote_etcd_member(member))
+    return member
+
+
+def test_a_dead_learner_gets_no_vote(machines: tuple[BareMachine, ...], package: BuiltPackage) -> None:
+    first = machines[0]
+    added = first.succeed(etcd_operations.add_etcd_learner("never-there", "192.168.0.99"))
+    member = etcd_operations.added_member(added)
+    refused = first.launch(etcd_operations.promote_etcd_member(member, deadline_seconds=2))
+    assert refused.returncode == operations.NOT_IN_TIME
+    assert "has not started yet" in refused.stdout
+    first.succeed(etcd_operations.remove_etcd_member(member))
+    first.succeed(etcd_operations.remove_etcd_member(member))
+    assert list(etcd_members(first)) == [first.node.name]
+
+
+def test_a_second_master_and_a_worker_join(
+    machines: tuple[BareMachine, ...], package: BuiltPackage, bundle: SecretsBundle
+) -> None:
+    first, second, worker = machines
+    with ThreadPoolExecutor() as together:
+        list(together.map(lambda each: each.succeed(installing(each, package)), (second, worker)))
+    hand_over_secrets(second, bundle)
+    hand_over(worker, worker_archive(bundle))
+    add_voter(first, second)
+    joining = join_config(JoinInput("v1.20.2", second.node, control_plane=True))
+    name = second.node.name
+    join(second, operations.join_control_plane(joining, name, ENDPOINT, first.ip, second.ip))
+    node = replace(
+        worker.node,
+        labels={"pool": "a"},
+        taints=(Taint(key="x", value="y", effect="PreferNoSchedule"),),
+        kubelet_arguments={"max-pods": "50"},
+    )
+    joining = join_config(JoinInput("v1.20.2", node, control_plane=False))
+    join(worker, operations.join_worker(joining, node.name, ENDPOINT, first.ip))
+    said = "{.metadata.labels.pool} {.spec.taints[0].key}={.spec.taints[0].value} {.status.allocatable.pods}"
+    assert first.kubectl("get", "node", node.name, "-o", f"jsonpath={said}") == "a x=y 50"
+    members = etcd_members(first)
+    assert [(member.learner, member.health) for member in members.values()] == [(False, Health.HEALTHY)] * 2
+    assert [member.name for member in members.values() if member.leader] == [first.node.name]
+    servers = second.run("grep", "etcd-servers=", "/etc/kubernetes/manifests/kube-apiserver.yaml").stdout
+    assert servers.strip() == "- --etcd-servers=https://127.0.0.1:2379"
+
+
+def test_pods_on_all_nodes_reach_each_other(machines: tuple[BareMachine, ...]) -> None:
+    first = machines[0]
+    url = first.hand_over("pods.yaml", "---\n".join([*map(web_pod, machines), WEB_SERVICE]).encode())
+    first.kubectl("apply", "-f", url.removeprefix("file://"))
+    first.kubectl("wait", "--for=condition=Ready", "pod", "-l", "app=web", "--timeout=120s")
+    addresses = first.kubectl(
+        "get", "pods", "-l", "app=web", "-o", "jsonpath={.items[*].status.podIP}"
+    ).split()
+    assert len(set(addresses)) == 3
+    service = first.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+    for machine in machines:
+        for address in addresses:
+            assert machine.run("curl", "-sf", "-m", "5", f"http://{address}:8080/").returncode == 0
+            assert in_pod(machine, f"http://{address}:8080/") in {each.ip for each in machines}
+        assert {in_pod(machine, f"http://{service}/") for _ in range(20)} <= {each.ip for each in machines}
+
+
+def test_the_way_to_a_node_goes_with_it_and_comes_back(machines: tuple[BareMachine, ...]) -> None:
+    first, _, worker = machines
+    ways = ("ip", "-4", "route", "show", "dev", "wdrip0")
+    first.kubectl("delete", "node", worker.node.name)
+    await_that(lambda: worker.ip not in first.run(*ways).stdout)
+    assert worker.ip not in first.run("bridge", "fdb", "show", "dev", "wdrip0").stdout
+    worker.succeed(operations.restart_services())
+    await_that(lambda: worker.ip in first.run(*ways).stdout)
+
+
+def test_a_master_leaves_and_the_quorum_stays(machines: tuple[BareMachine, ...]) -> None:
+    first, second, _ = machines
+    member = etcd_members(first)[second.node.name].id
+    first.succeed(etcd_operations.move_etcd_leader(member))
+    assert etcd_members(first)[second.node.name].leader
+    refused = second.launch(etcd_operations.remove_etcd_member(member))
+    assert "remove it from another one" in refused.stdout
+    own = etcd_members(first)[first.node.name].id
+    first.succeed(etcd_operations.move_etcd_leader(own))
+    first.succeed(etcd_operations.remove_etcd_member(member))
+    second.succeed(operations.leave_cluster())
+    assert second.run("pgrep", "-f", "kube-apiserver|kubelet |/etcd").returncode == 1
+    assert list(etcd_members(first)) == [first.node.name]
+    first.kubectl("delete", "node", second.node.name)
+    first.kubectl("get", "--raw", "/readyz")
+
+
+def web_pod(machine: BareMachine) -> str:
+    """A pod on that machine that answers with the machine's address."""
+    serve = f"busybox mkdir /w; echo -n {machine.ip} >/w/index.html; exec busybox httpd -f -p 8080 -h /w"
+    return f"""
+apiVersion: v1
+kind: Pod
+metadata: {{name: web-{machine.ip.replace(".", "-")}, labels: {{app: web}}}}
+spec:
+  nodeName: {machine.node.name}
+  terminationGracePeriodSeconds: 0
+  tolerations: [{{operator: Exists}}]
+  containers:
+  - name: web
+    image: {REPOSITORY}/kube-proxy:v1.20.2
+    imagePullPolicy: Never
+    command: [/bin/busybox, sh, -c, "{serve}"]
+"""
+
+
+WEB_SERVICE = """
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+"""
+
+
+def in_pod(machine: BareMachine, url: str) -> str:
+    """What the URL answers in the network of the machine's web pod."""
+    script = f'nsenter --net --target "$(pgrep -f "[b]usybox httpd" | head -1)" curl -sf -m 5 {url}'
+    return machine.run("bash", "-c", script).stdout
+
+
+def await_that(true: Callable[[], bool], seconds: float = 30) -> None:
+    """Looks until it is so."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -15,10 +15,19 @@ from typing import Any
 import yaml
 
 from wdrip.errors import InvalidInput
-from wdrip.nodes.operations import ETCD_CA_FILE, ETCD_CLIENT_CERTIFICATE_FILE, ETCD_CLIENT_KEY_FILE
+from wdrip.models.node_pool import Taint
+from wdrip.nodes.operations import (
+    DISCOVERY_FILE,
+    ETCD_CA_FILE,
+    ETCD_CLIENT_CERTIFICATE_FILE,
+    ETCD_CLIENT_KEY_FILE,
+)
 
 API_PORT = 6443
 """Port of the API server, on the machines and on the load balancer."""
+
+LOCAL_ETCD = "https://127.0.0.1:2379"
+"""Every API server uses the etcd member of its own machine, so that no change of the members touches it."""
 
 MAX_PODS = 110
 """The kubelet's own default of pods per node; a node with a smaller pod range gets fewer."""
@@ -33,6 +42,24 @@ _FIRST_MINOR_OF_V1BETA4 = 31
 _CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 # kube-proxy's own defaults; the machine writes 0 ("leave the kernel's") where it may not set them.
 _CONNTRACK = {"maxPerCore": 32768, "min": 131072}
+
+_KUBELETS_OWN_LABEL_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_KUBELETS_OWN_LABELS = frozenset(
+    {
+        "kubernetes.io/arch",
+        "kubernetes.io/hostname",
+        "kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+    }
+)
+
+_SURELY_TEXT = re.compile(r"[A-Za-z/][A-Za-z0-9./:_-]+")
 
 _Document = dict[str, Any]
 
@@ -49,6 +76,10 @@ class NodeIdentity:
     """E.g. `cn-hangzhou.i-bp12a2wcmbrd4383cai3`."""
     kubelet_arguments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """More kubelet flags, without the leading hyphens; they win over the derived ones."""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Labels that the Node is registered with; of Kubernetes' own only those that `kubelet_may_set`."""
+    taints: tuple[Taint, ...] | None = None
+    """Taints that the Node is registered with; None leaves kubeadm's own: the control plane's, or none."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +102,6 @@ class KubeadmInput:
     proxy_mode: str
     """`ipvs` or `iptables`, as asked."""
     image_repository: str
-    etcd_endpoints: tuple[str, ...]
-    """Client URLs, e.g. `https://192.168.0.77:2379`."""
     node: NodeIdentity
 
 
@@ -81,9 +110,6 @@ class JoinInput:
     """Everything that decides the configuration of a node that joins."""
 
     kubernetes_version: str
-    endpoint_name: str
-    ca_certificate_hash: str
-    """`sha256:<hex>` of the cluster CA's public key (`kubeadm join --discovery-token-ca-cert-hash`)."""
     node: NodeIdentity
     control_plane: bool
 
@@ -112,17 +138,16 @@ def init_config(given: KubeadmInput) -> str:
 
 
 def join_config(given: JoinInput) -> str:
-    """YAML document JoinConfiguration. Raises InvalidInput when the version is unknown."""
+    """YAML document JoinConfiguration. Raises InvalidInput when the version is unknown, or a label is not the
+    kubelet's to set.
+
+    How the API server is found and trusted is in DISCOVERY_FILE, which the machine makes of its secrets.
+    """
     version = api_version(given.kubernetes_version)
     document: _Document = {
         "apiVersion": version,
         "kind": "JoinConfiguration",
-        "discovery": {
-            "bootstrapToken": {
-                "apiServerEndpoint": f"{given.endpoint_name}:{API_PORT}",
-                "caCertHashes": [given.ca_certificate_hash],
-            }
-        },
+        "discovery": {"file": {"kubeConfigPath": DISCOVERY_FILE}},
         "nodeRegistration": _registration(given.node, version),
     }
     if given.control_plane:
@@ -167,7 +192,7 @@ def _cluster(given: KubeadmInput, version: str) -> _Document:
         },
         "etcd": {
             "external": {
-                "endpoints": list(given.etcd_endpoints),
+                "endpoints": [LOCAL_ETCD],
                 "caFile": ETCD_CA_FILE,
                 "certFile": ETCD_CLIENT_CERTIFICATE_FILE,
                 "keyFile": ETCD_CLIENT_KEY_FILE,
@@ -186,6 +211,10 @@ def _kubelet(node_mask: int) -> _Document:
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "maxPods": max(1, min(MAX_PODS, addresses - ADDRESSES_NOT_FOR_PODS)),
+        # A new node is Ready at the first look that finds its pod network. Without a change nothing is sent
+        # until it is time to report. (Defaults: 10 s and 5 min; the second follows the first if that is set.)
+        "nodeStatusUpdateFrequency": "3s",
+        "nodeStatusReportFrequency": "5m",
     }
 
 
@@ -199,15 +228,39 @@ def _kube_proxy(given: KubeadmInput) -> _Document:
     }
 
 
+def kubelet_may_set(label: str) -> bool:
+    """Whether a kubelet may give its own Node a label of this key.
+
+    Of the names below kubernetes.io and k8s.io only some, from the kubelet's flag reference
+    (`--node-labels`); with any other the kubelet would not start.
+    """
+    prefix, _, _ = label.rpartition("/")
+    reserved = any(
+        prefix == domain or prefix.endswith(f".{domain}") for domain in ("kubernetes.io", "k8s.io")
+    )
+    own = any(prefix == domain or prefix.endswith(f".{domain}") for domain in _KUBELETS_OWN_LABEL_DOMAINS)
+    return not reserved or own or label in _KUBELETS_OWN_LABELS
+
+
 def _registration(node: NodeIdentity, version: str) -> _Document:
     arguments = {"node-ip": node.ip, "provider-id": node.provider_id, **node.kubelet_arguments}
+    if node.labels:
+        for label in node.labels:
+            if not kubelet_may_set(label):
+                raise InvalidInput(
+                    f"labels[{label}]", "a kubelet may not set this label itself", "use a prefix of your own"
+                )
+        arguments["node-labels"] = ",".join(f"{key}={value}" for key, value in node.labels.items())
     # Before 1.22 kubeadm looks for a path; later versions ask for a URL.
     scheme = "" if version == _V1BETA2 else "unix://"
-    return {
+    registration: _Document = {
         "name": node.name,
         "criSocket": f"{scheme}{_CONTAINERD_SOCKET}",
         "kubeletExtraArgs": _arguments(arguments, version),
     }
+    if node.taints is not None:
+        registration["taints"] = [taint.model_dump() for taint in node.taints]
+    return registration
 
 
 def _arguments(arguments: Mapping[str, str], version: str) -> dict[str, str] | list[dict[str, str]]:
@@ -221,5 +274,17 @@ def _unique(names: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name))
 
 
+class _Dumper(yaml.SafeDumper):
+    """Quotes what kubeadm's YAML reader could take for something else than text, such as `y` or `1e3`."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if _SURELY_TEXT.fullmatch(text) else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def _documents(*documents: _Document) -> str:
-    return yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True)
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, explicit_start=True)

@@ -28,6 +28,12 @@ SECRETS_CORRUPTED = 66
 DOWNLOAD_FAILED = 69
 """Exit code (EX_UNAVAILABLE): a pre-signed URL could not be read; worth another try with a new URL."""
 
+NO_SUCH_MEMBER = 67
+"""Exit code: etcd has no such member, or it is not of the kind that the step needs; the output says which."""
+
+MEMBER_DATA_LOST = 68
+"""Exit code: the member has run before, but this machine has not its data; remove it and add it anew."""
+
 INTERRUPTED = 71
 """Exit code (EX_OSERR): the script was ended from outside (power, out of memory); launch it again."""
 
@@ -46,7 +52,18 @@ ETCD_CLIENT_KEY_FILE = "/etc/kubernetes/pki/apiserver-etcd-client.key"
 """Where `receive_secrets` leaves what the API server needs to reach etcd."""
 
 BOOTSTRAP_TOKEN_FILE = "etc/wdrip/bootstrap-token"  # noqa: S105 - a path, not a secret
-"""Member of the secrets archive: the kubeadm token, one line. It never stands in a command."""
+"""Member of a master's secrets archive: the kubeadm token, one line. It never stands in a command."""
+
+BOOTSTRAP_CERTIFICATE_FILE = "etc/wdrip/bootstrap.crt"
+BOOTSTRAP_KEY_FILE = "etc/wdrip/bootstrap.key"
+"""Members of the secrets archive: what a machine that joins shows the API server. A token would expire with
+the cluster's first day, and could be used by anyone."""
+
+BOOTSTRAP_GROUP = "system:bootstrappers:kubeadm:default-node-token"
+"""The organization in that certificate: kubeadm lets this group ask for a kubelet's certificate."""
+
+DISCOVERY_FILE = "/run/wdrip/discovery.conf"
+"""Where a machine keeps, while it joins, the kubeconfig that kubeadm joins with."""
 
 MASTER_SECRET_FILES = (
     "etc/kubernetes/pki/ca.crt",
@@ -63,10 +80,12 @@ MASTER_SECRET_FILES = (
     "etc/etcd/pki/peer.crt",
     "etc/etcd/pki/peer.key",
     BOOTSTRAP_TOKEN_FILE,
+    BOOTSTRAP_CERTIFICATE_FILE,
+    BOOTSTRAP_KEY_FILE,
 )
 """Members of a master's secrets archive (tar, regular files, paths relative to `/`)."""
 
-WORKER_SECRET_FILES = ("etc/kubernetes/pki/ca.crt", BOOTSTRAP_TOKEN_FILE)
+WORKER_SECRET_FILES = ("etc/kubernetes/pki/ca.crt", BOOTSTRAP_CERTIFICATE_FILE, BOOTSTRAP_KEY_FILE)
 """Members of a worker's secrets archive."""
 
 
@@ -176,7 +195,9 @@ def receive_secrets(url: str, digest: str) -> NodeOperation:
 
 def set_endpoint_address(endpoint_name: str, address: str) -> NodeOperation:
     """Resolve the API server's name to `address` in /etc/hosts: a master's own address, a worker's VIP."""
-    return render("set-endpoint-address", {"ENDPOINT_NAME": endpoint_name, "ADDRESS": address})
+    return render(
+        "set-endpoint-address", {"ENDPOINT_NAME": endpoint_name, "ADDRESS": address}, parts=("endpoint",)
+    )
 
 
 def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOperation:
@@ -187,23 +208,6 @@ def start_first_etcd(member_name: str, ip: str, cluster_token: str) -> NodeOpera
     return render(
         "start-first-etcd",
         {"MEMBER_NAME": member_name, "IP": ip, "CLUSTER_TOKEN": cluster_token},
-        parts=("etcd",),
-    )
-
-
-def join_etcd(member_name: str, ip: str, cluster_token: str, endpoints: Sequence[str]) -> NodeOperation:
-    """Add this machine to the etcd cluster at `endpoints` (client URLs) as a learner, start it, promote it.
-
-    Promotion waits until the learner has caught up. Safe to repeat at any point. Fails with NOT_IN_TIME.
-    """
-    return render(
-        "join-etcd",
-        {
-            "MEMBER_NAME": member_name,
-            "IP": ip,
-            "CLUSTER_TOKEN": cluster_token,
-            "ENDPOINTS": ",".join(endpoints),
-        },
         parts=("etcd",),
     )
 
@@ -219,27 +223,50 @@ def init_control_plane(kubeadm_yaml: str, node_name: str) -> NodeOperation:
     )
 
 
-def join_control_plane(kubeadm_yaml: str, node_name: str) -> NodeOperation:
-    """Make this machine one more control plane node; its etcd member must be there (`join_etcd`)."""
-    return _join("join-control-plane", kubeadm_yaml, node_name)
+def join_control_plane(
+    kubeadm_yaml: str, node_name: str, endpoint_name: str, endpoint_address: str, ip: str
+) -> NodeOperation:
+    """Make this machine one more control plane node, until its own API server is ready.
+
+    kubeadm_yaml: `wdrip.nodes.kubeadm.join_config`. Its etcd member must run and have a vote. The API
+    server's name resolves to `endpoint_address` (the load balancer, or a master that serves) while joining,
+    to its own `ip` afterwards. Needs `receive_secrets` within the last BOOTSTRAP_LIFETIME. Fails with
+    NOT_IN_TIME.
+    """
+    return _join("join-control-plane", kubeadm_yaml, node_name, endpoint_name, endpoint_address, ip)
 
 
-def join_worker(kubeadm_yaml: str, node_name: str) -> NodeOperation:
-    """Make this machine a worker of the cluster (kubeadm_yaml: `wdrip.nodes.kubeadm.join_config`)."""
-    return _join("join-worker", kubeadm_yaml, node_name)
+def join_worker(
+    kubeadm_yaml: str, node_name: str, endpoint_name: str, endpoint_address: str
+) -> NodeOperation:
+    """Make this machine a worker, which reaches the API server at `endpoint_address` (the load balancer).
+
+    kubeadm_yaml: `wdrip.nodes.kubeadm.join_config`. Needs `receive_secrets` within the last
+    BOOTSTRAP_LIFETIME.
+    """
+    return _join("join-worker", kubeadm_yaml, node_name, endpoint_name, endpoint_address, "")
 
 
 def configure_pod_network(node_name: str, pod_cidr: str, node_mask: int | None = None) -> NodeOperation:
-    """Write the bridge CNI configuration from the Node's own podCIDR.
+    """Start the service that keeps this node's pod network as the cluster's Nodes say, until it has done so.
 
-    pod_cidr: the cluster's range. node_mask: prefix length of one node's range; given for the first node,
-    which then need not wait for the controller manager: while it is the only node it takes the first range.
+    It writes the bridge CNI configuration from the Node's own podCIDR and keeps a VXLAN way to every other
+    node's pods. pod_cidr: the cluster's range. node_mask: prefix length of one node's range; given for the
+    first node, which then need not wait for the controller manager: while it is the only node it takes the
+    first range. Fails with NOT_IN_TIME.
     """
     first = ""
     if node_mask is not None:
         first = str(next(ipaddress.ip_network(pod_cidr).subnets(new_prefix=node_mask)))
     return render(
-        "configure-pod-network", {"NODE_NAME": node_name, "POD_CIDR": pod_cidr, "FIRST_RANGE": first}
+        "configure-pod-network",
+        {
+            "NODE_NAME": node_name,
+            "POD_CIDR": pod_cidr,
+            "FIRST_RANGE": first,
+            "PROGRAM": "#!/bin/bash\n" + _without_comments(_body("pod-network")),
+            "UNIT": _text("units", "pod-network.service"),
+        },
     )
 
 
@@ -255,17 +282,42 @@ def collect_diagnostics() -> NodeOperation:
     return render("collect-diagnostics", {}, keeps_success=False)
 
 
+def restart_services() -> NodeOperation:
+    """Restart containerd and kubelet, and start etcd where it has stopped; containers live on.
+
+    Fails with NOT_IN_TIME.
+    """
+    return render("restart-services", {}, keeps_success=False)
+
+
+def leave_cluster() -> NodeOperation:
+    """Stop and disable kubelet, etcd and all containers, and remove every key: for a machine that is to go.
+
+    Its etcd member has to be removed before. Nothing on the machine comes back by a restart.
+    """
+    return render("leave-cluster", {}, parts=("containers",), keeps_success=False)
+
+
 def wipe_machine() -> NodeOperation:
     """Undo everything but the machine's identity and the installed software, for a new attempt."""
-    return render("wipe-machine", {}, keeps_success=False)
+    return render("wipe-machine", {}, parts=("containers",), keeps_success=False)
 
 
-def _join(name: str, kubeadm_yaml: str, node_name: str) -> NodeOperation:
+def _join(
+    name: str, kubeadm_yaml: str, node_name: str, endpoint_name: str, endpoint_address: str, ip: str
+) -> NodeOperation:
     return render(
         name,
-        {"KUBEADM_YAML": kubeadm_yaml, "NODE_NAME": node_name},
+        {
+            "KUBEADM_YAML": kubeadm_yaml,
+            "NODE_NAME": node_name,
+            "ENDPOINT_NAME": endpoint_name,
+            "ENDPOINT_ADDRESS": endpoint_address,
+            "IP": ip,
+            "DISCOVERY_FILE": DISCOVERY_FILE,
+        },
         script="join-cluster",
-        parts=("kubeadm",),
+        parts=("endpoint", "kubeadm"),
     )
 
 

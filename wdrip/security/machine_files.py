@@ -4,7 +4,14 @@ import io
 import tarfile
 from collections.abc import Mapping
 
-from wdrip.nodes.operations import BOOTSTRAP_TOKEN_FILE, MASTER_SECRET_FILES, WORKER_SECRET_FILES
+from wdrip.nodes.operations import (
+    BOOTSTRAP_CERTIFICATE_FILE,
+    BOOTSTRAP_GROUP,
+    BOOTSTRAP_KEY_FILE,
+    BOOTSTRAP_TOKEN_FILE,
+    MASTER_SECRET_FILES,
+    WORKER_SECRET_FILES,
+)
 from wdrip.security import pki
 from wdrip.security.bundle import SecretsBundle
 
@@ -35,6 +42,7 @@ def master_archive(bundle: SecretsBundle, node_name: str, private_ip: str) -> by
         "etc/etcd/pki/peer.crt": peer.certificate,
         "etc/etcd/pki/peer.key": peer.key,
         BOOTSTRAP_TOKEN_FILE: bundle.kubeadm_token + "\n",
+        **_bootstrap_certificate(bundle),
     }
     return _archive({name: files[name] for name in MASTER_SECRET_FILES})
 
@@ -43,9 +51,14 @@ def worker_archive(bundle: SecretsBundle) -> bytes:
     """Tar of WORKER_SECRET_FILES: enough to join, nothing that signs."""
     files = {
         "etc/kubernetes/pki/ca.crt": bundle.cluster_ca.certificate,
-        BOOTSTRAP_TOKEN_FILE: bundle.kubeadm_token + "\n",
+        **_bootstrap_certificate(bundle),
     }
     return _archive({name: files[name] for name in WORKER_SECRET_FILES})
+
+
+def _bootstrap_certificate(bundle: SecretsBundle) -> dict[str, str]:
+    pair = pki.issue_client(bundle.cluster_ca, "wdrip:bootstrap", (BOOTSTRAP_GROUP,), pki.BOOTSTRAP_LIFETIME)
+    return {BOOTSTRAP_CERTIFICATE_FILE: pair.certificate, BOOTSTRAP_KEY_FILE: pair.key}
 
 
 def _archive(files: Mapping[str, str]) -> bytes:

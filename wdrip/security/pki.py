@@ -23,6 +23,10 @@ the cluster."""
 CLIENT_LIFETIME = timedelta(days=365)
 """One year, as kubeadm's admin kubeconfig: a new one is signed at every `wdrip get -r kubeconfig`."""
 
+BOOTSTRAP_LIFETIME = timedelta(hours=1)
+"""How long a machine may join with what it was given: joining follows within minutes, another attempt is
+given another certificate."""
+
 _KEY_BITS = 2048
 # Machines' clocks may be a little behind when the first certificate is used.
 _BACKDATED = timedelta(minutes=5)

@@ -1,5 +1,6 @@
 """kubeadm's configuration in each of its API versions."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.wdrip.nodes.kubeadm_fields import (
     refused,
 )
 from wdrip.errors import InvalidInput
+from wdrip.models.node_pool import Taint
 from wdrip.nodes.kubeadm import (
     JoinInput,
     KubeadmInput,
@@ -20,7 +22,9 @@ from wdrip.nodes.kubeadm import (
     api_version,
     init_config,
     join_config,
+    kubelet_may_set,
 )
+from wdrip.nodes.operations import DISCOVERY_FILE
 
 NODE = NodeIdentity(
     name="192.168.0.77.i-bp12a2wcmbrd4383cai3",
@@ -38,13 +42,10 @@ GIVEN = KubeadmInput(
     node_mask=25,
     proxy_mode="ipvs",
     image_repository="registry-vpc.cn-hangzhou.aliyuncs.com/acs",
-    etcd_endpoints=("https://192.168.0.77:2379",),
     node=NODE,
 )
 JOINING = JoinInput(
     kubernetes_version="v1.20.2",
-    endpoint_name=GIVEN.endpoint_name,
-    ca_certificate_hash="sha256:" + "0" * 64,
     node=NODE,
     control_plane=True,
 )
@@ -110,7 +111,7 @@ def test_cluster_configuration_says_what_was_asked() -> None:
         "dnsDomain": "cluster.domain",
     }
     assert cluster["controllerManager"]["extraArgs"] == {"node-cidr-mask-size": "25"}
-    assert cluster["etcd"]["external"]["endpoints"] == ["https://192.168.0.77:2379"]
+    assert cluster["etcd"]["external"]["endpoints"] == ["https://127.0.0.1:2379"]
     assert cluster["imageRepository"] == "registry-vpc.cn-hangzhou.aliyuncs.com/acs"
 
 
@@ -152,4 +153,49 @@ def test_proxy_keeps_the_asked_mode() -> None:
 def test_a_worker_joins_without_a_control_plane_section() -> None:
     worker = yaml.safe_load(join_config(replace(JOINING, control_plane=False)))
     assert "controlPlane" not in worker
-    assert worker["discovery"]["bootstrapToken"]["caCertHashes"] == [JOINING.ca_certificate_hash]
+    assert worker["discovery"] == {"file": {"kubeConfigPath": DISCOVERY_FILE}}
+
+
+def test_labels_and_taints_of_a_pool_are_there_from_the_first_moment() -> None:
+    taints = (Taint(key="gpu", value="yes", effect="NoSchedule"),)
+    node = replace(NODE, labels={"pool": "a", "topology.kubernetes.io/zone": "k"}, taints=taints)
+    registration = yaml.safe_load(join_config(replace(JOINING, node=node)))["nodeRegistration"]
+    assert registration["taints"] == [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}]
+    assert registration["kubeletExtraArgs"]["node-labels"] == "pool=a,topology.kubernetes.io/zone=k"
+
+
+@pytest.mark.parametrize("value", ["y", "no", "1e3", "0x1f", "on", ""])
+def test_text_that_looks_like_something_else_stays_text(value: str) -> None:
+    taints = (Taint(key="key", value=value, effect="NoSchedule"),)
+    text = join_config(replace(JOINING, node=replace(NODE, taints=taints)))
+    assert f'value: "{value}"\n' in text or f"value: '{value}'\n" in text
+
+
+def test_a_node_without_taints_of_its_own_keeps_those_of_its_role() -> None:
+    assert "taints" not in yaml.safe_load(join_config(JOINING))["nodeRegistration"]
+    without = replace(JOINING, node=replace(NODE, taints=()))
+    assert yaml.safe_load(join_config(without))["nodeRegistration"]["taints"] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "allowed"),
+    [
+        ("pool", True),
+        ("example.com/pool", True),
+        ("notkubernetes.io/pool", True),
+        ("node.kubernetes.io/anything", True),
+        ("a.node.kubernetes.io/anything", True),
+        ("topology.kubernetes.io/zone", True),
+        ("node-role.kubernetes.io/worker", False),
+        ("kubernetes.io/anything", False),
+        ("a.k8s.io/anything", False),
+    ],
+)
+def test_a_label_that_would_keep_the_kubelet_from_starting_is_refused(label: str, allowed: bool) -> None:
+    assert kubelet_may_set(label) is allowed
+    joining = replace(JOINING, node=replace(NODE, labels={label: "x"}))
+    if allowed:
+        assert f"{label}=x" in join_config(joining)
+    else:
+        with pytest.raises(InvalidInput, match=re.escape(label)):
+            join_config(joining)

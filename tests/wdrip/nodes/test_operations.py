@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.wdrip.nodes.sandbox import Sandbox
-from wdrip.nodes import operations
+from wdrip.nodes import etcd_operations, operations
 from wdrip.nodes.operations import MAX_COMMAND_BYTES, NodeOperation, launch
 from wdrip.security.bundle import SecretsBundle
 from wdrip.security.handover import encrypt_for_machine
@@ -22,6 +22,8 @@ from wdrip.security.machine_files import master_archive, worker_archive
 LONG_URL = "http://bucket.example/package?x-oss-signature=" + "a" * 1500
 LONG_YAML = "kind: InitConfiguration\n" + "a: b\n" * 500
 NODE = "192.168.0.77.i-bp12a2wcmbrd4383cai3"
+ENDPOINTS = tuple(f"https://192.168.0.{host}:2379" for host in range(78, 85))
+ENDPOINT_NAME = "apiserver.kubernetes-id-001.wdrip"
 
 
 REPOSITORY = "registry-vpc.cn-hangzhou.aliyuncs.com/acs"
@@ -36,13 +38,21 @@ def every_operation() -> list[NodeOperation]:
         operations.receive_secrets(LONG_URL, "0" * 64),
         operations.set_endpoint_address("apiserver.kubernetes-id-001.wdrip", "192.168.0.77"),
         operations.start_first_etcd(NODE, "192.168.0.77", "uid"),
-        operations.join_etcd(NODE, "192.168.0.77", "uid", ["https://192.168.0.78:2379"]),
+        etcd_operations.list_etcd_members(ENDPOINTS),
+        etcd_operations.add_etcd_learner(NODE, "192.168.0.77"),
+        etcd_operations.start_joining_etcd(NODE, "192.168.0.77", "uid", "8e9e05c52164694d", ENDPOINTS),
+        etcd_operations.promote_etcd_member("8e9e05c52164694d"),
+        etcd_operations.move_etcd_leader("8e9e05c52164694d"),
+        etcd_operations.remove_etcd_member("8e9e05c52164694d"),
+        etcd_operations.wipe_etcd_data(),
         operations.init_control_plane(LONG_YAML, NODE),
-        operations.join_control_plane(LONG_YAML, NODE),
-        operations.join_worker(LONG_YAML, NODE),
+        operations.join_control_plane(LONG_YAML, NODE, ENDPOINT_NAME, "192.168.0.99", "192.168.0.77"),
+        operations.join_worker(LONG_YAML, NODE, ENDPOINT_NAME, "192.168.0.99"),
         operations.configure_pod_network(NODE, "172.16.0.0/16", 25),
         operations.wait_node_ready(NODE, 120),
         operations.collect_diagnostics(),
+        operations.restart_services(),
+        operations.leave_cluster(),
         operations.wipe_machine(),
     ]
 
@@ -154,7 +164,7 @@ def test_no_secret_is_left_in_transit_or_in_the_log(sandbox: Sandbox, certificat
     bundle = SecretsBundle.new("abcdef.0123456789abcdef")
     result = sandbox.launch(sent(sandbox, worker_archive(bundle), certificate))
     assert result.code == 0, result.output
-    assert "abcdef" not in result.output
+    assert "PRIVATE KEY" not in result.output
     assert list(sandbox.path("/run/wdrip").iterdir()) == []
 
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from wdrip.errors import PermanentError
-from wdrip.nodes.operations import BOOTSTRAP_TOKEN_FILE, MASTER_SECRET_FILES, WORKER_SECRET_FILES
+from wdrip.nodes.operations import (
+    BOOTSTRAP_CERTIFICATE_FILE,
+    BOOTSTRAP_GROUP,
+    BOOTSTRAP_TOKEN_FILE,
+    MASTER_SECRET_FILES,
+    WORKER_SECRET_FILES,
+)
 from wdrip.security import pki
 from wdrip.security.bundle import SecretsBundle
 from wdrip.security.handover import encrypt_for_machine
@@ -80,7 +86,22 @@ def test_the_key_of_etcds_authority_reaches_no_machine(bundle: SecretsBundle) ->
 def test_a_worker_gets_nothing_that_signs(bundle: SecretsBundle) -> None:
     files = members(worker_archive(bundle))
     assert tuple(files) == WORKER_SECRET_FILES
-    assert "PRIVATE KEY" not in "".join(files.values())
+    everything = "".join(files.values())
+    for secret in (*(ca.key for ca in (bundle.cluster_ca, bundle.front_proxy_ca, bundle.etcd_ca)), "abcdef"):
+        assert secret not in everything
+    assert bundle.service_account_key not in everything
+
+
+def test_a_machine_may_join_for_an_hour_and_do_nothing_else(bundle: SecretsBundle, tmp_path: Path) -> None:
+    for archive in (worker_archive(bundle), master_archive(bundle, "n", "192.168.0.77")):
+        (tmp_path / "c.crt").write_text(members(archive)[BOOTSTRAP_CERTIFICATE_FILE])
+        text = openssl("x509", "-in", "c.crt", "-noout", "-subject", folder=tmp_path)
+        assert text == f"subject=O = {BOOTSTRAP_GROUP}, CN = wdrip:bootstrap\n"
+        openssl("x509", "-in", "c.crt", "-noout", "-checkend", "3000", folder=tmp_path)
+        expired = subprocess.run(
+            ["openssl", "x509", "-in", "c.crt", "-noout", "-checkend", "3601"], cwd=tmp_path, check=False
+        )
+        assert expired.returncode == 1
 
 
 def test_a_client_certificate_carries_user_and_group(bundle: SecretsBundle, tmp_path: Path) -> None:

@@ -1,64 +1,79 @@
 #!/bin/bash
-# Pods of this node hang on a bridge with addresses from the Node's own podCIDR.
-kubeconfig=/etc/kubernetes/admin.conf
-[[ -e $kubeconfig ]] || kubeconfig=/etc/kubernetes/kubelet.conf
+# Installs what keeps this node's pod network true (pod-network.sh) and waits for its first success.
+# It may run while the machine still joins, so that the network is there as soon as the Node is.
+admin=/etc/kubernetes/admin.conf
+network=/etc/cni/net.d/10-wdrip.conflist
+known=/var/lib/wdrip/pod-network.nodes
 
-node_range() {
-    kubectl --kubeconfig "$kubeconfig" get node "$WDRIP_NODE_NAME" --output 'jsonpath={.spec.podCIDR}'
-}
-has_range() {
-    [[ -n $(node_range) ]]
+node() {
+    local kubeconfig=$admin
+    [[ -e $kubeconfig ]] || kubeconfig=/etc/kubernetes/kubelet.conf
+    kubectl --kubeconfig "$kubeconfig" get node "$WDRIP_NODE_NAME" --output "jsonpath=$1"
 }
 
-# write_network RANGE
-write_network() {
-    write_file /etc/cni/net.d/10-wdrip.conflist 644 >/dev/null <<JSON
-{
-  "cniVersion": "0.3.1",
-  "name": "wdrip",
-  "plugins": [
-    {
-      "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
-      "ipam": {"type": "host-local", "ranges": [[{"subnet": "$1"}]], "routes": [{"dst": "0.0.0.0/0"}]}
-    },
-    {"type": "portmap", "capabilities": {"portMappings": true}}
-  ]
+has_network() {
+    local range
+    range=$(node '{.spec.podCIDR}') && [[ -n $range ]] && grep -q "\"$range\"" "$network"
 }
-JSON
+
+start_service() {
+    systemctl enable --quiet wdrip-pod-network
+    systemctl start wdrip-pod-network
 }
 
 # The only node of a new cluster may take the first range itself, as the controller manager would some seconds
 # later; that one keeps a range that a node has. With the network there first, the kubelet sees the range
 # and is Ready at once.
 take_first_range() {
-    [[ -n $WDRIP_FIRST_RANGE && -z $(node_range) ]] || return 0
-    [[ $(kubectl --kubeconfig "$kubeconfig" get nodes --output name) == "node/$WDRIP_NODE_NAME" ]] || return 0
-    write_network "$WDRIP_FIRST_RANGE"
-    kubectl --kubeconfig "$kubeconfig" patch node "$WDRIP_NODE_NAME" --type merge \
+    [[ -n $WDRIP_FIRST_RANGE && ! -e $known && -z $(node '{.spec.podCIDR}') ]] || return 0
+    [[ $(kubectl --kubeconfig "$admin" get nodes --output name) == "node/$WDRIP_NODE_NAME" ]] || return 0
+    echo "$WDRIP_NODE_NAME $(node '{.status.addresses[?(@.type=="InternalIP")].address}') $WDRIP_FIRST_RANGE" >"$known"
+    start_service
+    wait_until 20 "the network to be written" test -e "$network" || return 0
+    kubectl --kubeconfig "$admin" patch node "$WDRIP_NODE_NAME" --type merge \
         --patch "{\"spec\": {\"podCIDR\": \"$WDRIP_FIRST_RANGE\", \"podCIDRs\": [\"$WDRIP_FIRST_RANGE\"]}}" ||
         say "the controller manager was faster"
 }
 
-take_first_range
-wait_until 120 "the node to have its pod range" has_range ||
-    fail "$NOT_IN_TIME" "the node $WDRIP_NODE_NAME has no podCIDR; is the controller manager running?"
-range=$(node_range)
-write_network "$range"
-# Pods leave the cluster under their node's address, and reach each other under their own.
-write_file /etc/systemd/system/wdrip-pod-network.service 644 >/dev/null <<UNIT
-[Unit]
-Description=Pods leave the cluster under this node's address
-After=network.target
+# Nodes may read each other by this, whatever their authorizer lets a kubelet see in a later version.
+allow_nodes_to_see_nodes() {
+    kubectl --kubeconfig "$admin" apply --filename - <<'YAML'
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: wdrip-pod-network
+rules:
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: wdrip-pod-network
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: wdrip-pod-network
+subjects:
+- apiGroup: rbac.authorization.k8s.io
+  kind: Group
+  name: system:nodes
+YAML
+}
 
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/sh -c 'iptables -w -t nat -C POSTROUTING -s $range ! -d $WDRIP_POD_CIDR -j MASQUERADE 2>/dev/null || iptables -w -t nat -A POSTROUTING -s $range ! -d $WDRIP_POD_CIDR -j MASQUERADE'
-
-[Install]
-WantedBy=multi-user.target
-UNIT
+[[ -z $WDRIP_FIRST_RANGE ]] || allow_nodes_to_see_nodes &
+changed=$(write_file /usr/local/lib/wdrip/pod-network 755 <<<"$WDRIP_PROGRAM"
+    write_file /etc/systemd/system/wdrip-pod-network.service 644 <<<"$WDRIP_UNIT"
+    printf 'WDRIP_NODE_NAME=%s\nWDRIP_POD_CIDR=%s\n' "$WDRIP_NODE_NAME" "$WDRIP_POD_CIDR" |
+        write_file /etc/wdrip/pod-network.env 644)
 systemctl daemon-reload
-systemctl enable --quiet wdrip-pod-network
-systemctl restart wdrip-pod-network
-say "pods of $WDRIP_NODE_NAME get addresses from $range"
+[[ -z $changed ]] || systemctl stop wdrip-pod-network
+take_first_range
+start_service
+wait_until 300 "the node to have its pod range, and the network to be written" has_network || {
+    tail_unit wdrip-pod-network 20
+    fail "$NOT_IN_TIME" "the node $WDRIP_NODE_NAME has no podCIDR; is the controller manager running?"
+}
+wait
+say "pods of $WDRIP_NODE_NAME get addresses from $(node '{.spec.podCIDR}')"

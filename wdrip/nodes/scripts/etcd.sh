@@ -1,5 +1,8 @@
 #!/bin/bash
-# What starting the first member and joining one have in common.
+# What starting, joining and changing members have in common.
+
+# Every member listens here as well: what a machine asks, it asks itself.
+LOCAL_ETCD=https://127.0.0.1:2379
 
 # etcdctl against the given client URLs (comma separated), with this machine's certificate.
 etcd_at() {
@@ -17,7 +20,7 @@ ETCD_DATA_DIR=/var/lib/etcd/member-data
 ETCD_INITIAL_CLUSTER_STATE=$1
 ETCD_INITIAL_CLUSTER=$2
 ETCD_INITIAL_CLUSTER_TOKEN=$WDRIP_CLUSTER_TOKEN
-ETCD_LISTEN_CLIENT_URLS=https://$WDRIP_IP:2379
+ETCD_LISTEN_CLIENT_URLS=https://$WDRIP_IP:2379,$LOCAL_ETCD
 ETCD_ADVERTISE_CLIENT_URLS=https://$WDRIP_IP:2379
 ETCD_LISTEN_PEER_URLS=https://$WDRIP_IP:2380
 ETCD_INITIAL_ADVERTISE_PEER_URLS=https://$WDRIP_IP:2380

@@ -19,6 +19,8 @@ tolerated() {
         FileContent--proc-sys-net-bridge-bridge-nf-call-iptables
         SystemVerification # reads kernel configuration files that cloud kernels may not ship
         DirAvailable--var-lib-etcd
+        # It came with the secrets; joining workers are to write it themselves.
+        FileAvailable--etc-kubernetes-pki-ca.crt
     )
     joined "${names[@]}"
 }
@@ -31,7 +33,7 @@ joined() {
 
 # kubeadm names the token, which a log is no place for, and closes with advice for a person at the machine.
 for_the_log() {
-    sed -E -e '/^To start using your cluster/,$d' -e 's/[a-z0-9]{6}\.[a-z0-9]{16}/[token]/g'
+    sed -E -e '/^(To start using your cluster|This node has joined)/,$d' -e 's/[a-z0-9]{6}\.[a-z0-9]{16}/[token]/g'
 }
 
 require_token() {

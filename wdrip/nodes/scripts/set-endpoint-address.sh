@@ -1,13 +1,3 @@
 #!/bin/bash
-# The API server's name resolves through this machine's own hosts file: no name server is needed to boot, and
-# a master reaches itself (a layer-4 load balancer does not carry a backend's traffic back to that backend).
-if [[ -d /etc/cloud/cloud.cfg.d ]]; then
-    # cloud-init would write the hosts file anew at the next boot.
-    echo 'manage_etc_hosts: false' | write_file /etc/cloud/cloud.cfg.d/99-wdrip.cfg 644 >/dev/null
-fi
-touch /etc/hosts
-{
-    awk -v name="$WDRIP_ENDPOINT_NAME" '{ for (i = 2; i <= NF; i++) if ($i == name) next; print }' /etc/hosts
-    echo "$WDRIP_ADDRESS $WDRIP_ENDPOINT_NAME"
-} | write_file /etc/hosts 644 >/dev/null
-say "$WDRIP_ENDPOINT_NAME is $WDRIP_ADDRESS"
+# The name of the API server, as this machine is to resolve it.
+resolve_endpoint "$WDRIP_ENDPOINT_NAME" "$WDRIP_ADDRESS"

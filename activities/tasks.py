@@ -115,6 +115,23 @@ class StepResult(_Task):
     attempts: tuple[Attempt, ...]
 
 
+class BackupTask(_Task):
+    """Take a backup of a cluster."""
+
+    record: ClusterRecord
+    reason: str
+    """Why now, in words."""
+    attempt_id: str
+    """Unique for each attempt, the same when Temporal repeats it."""
+
+
+class ScaleTask(_Task):
+    """Write how many masters a cluster shall have."""
+
+    record: ClusterRecord
+    replicas: int
+
+
 class StatusTask(_Task):
     """Tell in the cluster's own objects what wdrip sees and does."""
 

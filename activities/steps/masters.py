@@ -2,8 +2,27 @@
 
 from temporalio import activity
 
+from activities.backends import put_behind
+from activities.bootstrap import Bootstrap
 from activities.clients import Clients
-from activities.tasks import StepResult, StepTask
+from activities.commands import looked_at
+from activities.fleet import await_running, cluster_tags, fleet, require_machine
+from activities.joining import Joining
+from activities.membership import Membership, membership, on_a_member
+from activities.steps.attempts import attempted
+from activities.tasks import NodeTask, StepResult, StepTask
+from wdrip import names
+from wdrip.clients.ecs import EcsClient
+from wdrip.errors import PermanentError
+from wdrip.infrastructure.template import outputs_of
+from wdrip.nodes import etcd_operations as etcd
+from wdrip.nodes.operations import leave_cluster
+
+_PROMOTION_SECONDS = 120
+"""A learner that is asked for has caught up by the numbers; etcd's own look may lag a little."""
+
+_LEAVING_SECONDS = 45
+"""For stopping what runs on a machine that has left: it is deleted soon, with or without."""
 
 
 class MasterSteps:
@@ -11,38 +30,137 @@ class MasterSteps:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
+        self._bootstrap = Bootstrap(clients)
+        self._joining = Joining(clients)
 
     @activity.defn(no_thread_cancel_exception=True)
     def launch_master(self, task: StepTask) -> StepResult:
-        """See `StepKind.LAUNCH_MASTER`."""
-        raise NotImplementedError
+        """Start a master's machine in the target's zone, up to an answering Cloud Assistant."""
+        return attempted(task, lambda: self._launch(task))
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_etcd(self, task: StepTask) -> StepResult:
-        """See `StepKind.JOIN_ETCD`."""
-        raise NotImplementedError
+        """Install, hand over secrets, announce the machine as a learner, start its etcd."""
+        return attempted(task, lambda: self._join_etcd(task))
 
     @activity.defn(no_thread_cancel_exception=True)
     def promote_member(self, task: StepTask) -> StepResult:
-        """See `StepKind.PROMOTE_MEMBER`."""
-        raise NotImplementedError
+        """Give a learner its vote; etcd itself refuses one that is behind."""
+
+        def work() -> None:
+            ecs, members = self._etcd(task)
+            member_id = _member_id(task, members)
+            operation = etcd.promote_etcd_member(member_id, _PROMOTION_SECONDS)
+            on_a_member(ecs, members, operation, besides=(member_id,))
+
+        return attempted(task, work)
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_control_plane(self, task: StepTask) -> StepResult:
-        """See `StepKind.JOIN_CONTROL_PLANE`."""
-        raise NotImplementedError
+        """Make a machine whose member votes a control plane node, with its pod network."""
+        return attempted(task, lambda: self._joining.join_control_plane(self._node(task)))
 
-    @activity.defn(no_thread_cancel_exception=True)
+    # The create has an activity `set_backends` already.
+    @activity.defn(name="set_master_backends", no_thread_cancel_exception=True)
     def set_backends(self, task: StepTask) -> StepResult:
-        """See `StepKind.SET_BACKENDS`."""
-        raise NotImplementedError
+        """Have exactly the target's machines behind the load balancer."""
+
+        def work() -> None:
+            ros = self._clients.ros(task.record.provider)
+            put_behind(ros, task.record, task.act.target.instance_ids, task.attempt_id)
+
+        return attempted(task, work)
 
     @activity.defn(no_thread_cancel_exception=True)
     def move_leader(self, task: StepTask) -> StepResult:
-        """See `StepKind.MOVE_LEADER`."""
-        raise NotImplementedError
+        """Give etcd's leadership to the target's other member."""
+
+        def work() -> None:
+            ecs, members = self._etcd(task)
+            on_a_member(ecs, members, etcd.move_etcd_leader(task.act.target.to_member_id))
+
+        return attempted(task, work)
 
     @activity.defn(no_thread_cancel_exception=True)
     def remove_member(self, task: StepTask) -> StepResult:
-        """See `StepKind.REMOVE_MEMBER`."""
-        raise NotImplementedError
+        """Take the member out of etcd, then stop what runs on its machine, if that still answers."""
+        return attempted(task, lambda: self._remove_member(task))
+
+    def _launch(self, task: StepTask) -> str:
+        record, zone = task.record, task.act.target.zone_id
+        iaas, ecs = record.config.iaas, self._clients.ecs(record.provider)
+        stack = self._clients.ros(record.provider).stack(record.stack_id)
+        if stack is None or stack.deleted:
+            raise PermanentError(f"stack {record.stack_id} is gone; without it there is no network")
+        outputs = outputs_of(stack.stack_id, stack.outputs)
+        token = names.client_token(record.uid, f"master/{task.attempt_id}")
+        instance_id = ecs.run_instance(
+            name=f"{record.name}-master-{token[:8]}",
+            image_id=iaas.image,
+            type_id=iaas.instance,
+            zone_id=zone,
+            vswitch_id=outputs.vswitch_ids[zone],
+            security_group_id=outputs.security_group_id,
+            disk_type=iaas.disk.type,
+            disk_gigabytes=iaas.disk.gigabytes,
+            role_name=outputs.master_role,
+            tags={**cluster_tags(record), names.TAG_ROLE: names.ROLE_MASTER},
+            client_token=token,
+        )
+        await_running(ecs, instance_id)
+        return instance_id
+
+    def _join_etcd(self, task: StepTask) -> None:
+        node = self._node(task)
+        self._joining.prepare(node)
+        ecs, members = self._etcd(task)
+        name = names.node_name(node.machine.private_ip, node.machine.instance_id)
+        own = members.member_on(node.machine.instance_id)
+        besides = (own.id,) if own else ()
+        ip = node.machine.private_ip
+        member_id = own.id if own else ""
+        if not member_id:
+            member_id = etcd.added_member(on_a_member(ecs, members, etcd.add_etcd_learner(name, ip)))
+        endpoints = [member.client_url for _, member in members.voters_well(besides) if member.client_url]
+        operation = etcd.start_joining_etcd(name, ip, task.record.uid, member_id, endpoints)
+        self._joining.run(node, operation)
+
+    def _remove_member(self, task: StepTask) -> str:
+        ecs, members = self._etcd(task)
+        target = task.act.target
+        member_id = _member_id(task, members, missing="")
+        if member_id:
+            on_a_member(ecs, members, etcd.remove_etcd_member(member_id), besides=(member_id,))
+        machine = next((each for each in members.machines if each.instance_id == target.instance_id), None)
+        if machine is None or machine.status != "Running":
+            return ""
+        # Without its member it is no master any more; what still runs there must not come back.
+        left = looked_at(ecs, machine.instance_id, leave_cluster(), _LEAVING_SECONDS)
+        return "" if left is not None else f"what runs on {machine.instance_id} could not be stopped"
+
+    def _etcd(self, task: StepTask) -> tuple[EcsClient, Membership]:
+        ecs = self._clients.ecs(task.record.provider)
+        return ecs, membership(ecs, fleet(ecs, task.record))
+
+    def _node(self, task: StepTask) -> NodeTask:
+        ecs = self._clients.ecs(task.record.provider)
+        return NodeTask(
+            record=task.record, machine=require_machine(ecs, task.record, task.act.target.instance_id)
+        )
+
+
+def _member_id(task: StepTask, members: Membership, missing: str | None = None) -> str:
+    """The target's member: as it is named, else that of its machine.
+
+    missing: what stands for one that is not there; None: raises PermanentError.
+    """
+    target = task.act.target
+    found = target.member_id
+    if not found:
+        member = members.member_on(target.instance_id)
+        found = member.id if member else ""
+    if not any(each.id == found for each in members.members):
+        if missing is None:
+            raise PermanentError(f"etcd has no member of {target.instance_id}")
+        return missing
+    return found

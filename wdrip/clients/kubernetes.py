@@ -188,6 +188,10 @@ class ClusterApi:
         except NotFoundError:
             return
 
+    def set_replicas(self, replicas: int) -> None:
+        """Write the MasterSet's `spec.replicas`. Raises NotFoundError when there is none."""
+        self._patch(f"{MASTER_SETS}/{MASTER_SET_NAME}", {"spec": {"replicas": replicas}}, "scale the masters")
+
     def set_desired_capacity(self, pool: str, desired: int) -> None:
         """Write a pool's `spec.infra.desiredCapacity`. Raises NotFoundError when there is no such pool."""
         body = {"spec": {"infra": {"desiredCapacity": desired}}}

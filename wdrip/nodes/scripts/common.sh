@@ -3,7 +3,7 @@
 set -Eeuo pipefail
 umask 022
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C
-trap 'echo "ERROR: line $LINENO: exit code $? from: $BASH_COMMAND"' ERR
+trap 'echo "ERROR: line $LINENO: exit code $? from: $BASH_COMMAND" >&2' ERR
 
 # Exit code of everything that did not become healthy before its deadline.
 export NOT_IN_TIME=76

@@ -14,16 +14,13 @@ fetch_package() {
     fi
     [[ ! -s $archive ]] || continued=yes
     say "fetching the package with Kubernetes $WDRIP_VERSION"
-    download "$archive"
-    if ! has_sha256 "$archive" "$WDRIP_SHA256" && [[ $continued == yes ]]; then
+    until download "$archive" && has_sha256 "$archive" "$WDRIP_SHA256"; do
+        rm -f "$archive"
+        [[ $continued == yes ]] ||
+            fail "$PACKAGE_CORRUPTED" "package corrupted: its sha256 is not $WDRIP_SHA256; upload it again"
         say "what was begun before does not fit; fetching it whole"
-        rm -f "$archive"
-        download "$archive"
-    fi
-    has_sha256 "$archive" "$WDRIP_SHA256" || {
-        rm -f "$archive"
-        fail "$PACKAGE_CORRUPTED" "package corrupted: its sha256 is not $WDRIP_SHA256; upload it again"
-    }
+        continued=no
+    done
     say "fetched and verified: $(stat --format=%s "$archive") bytes"
 }
 

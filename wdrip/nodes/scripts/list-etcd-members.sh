@@ -26,7 +26,7 @@ ask() {
 }
 
 read_members
-mapfile -t urls < <(grep -o '"clientURLs":\["[^"]*' <<<"$listed" | cut -d'"' -f4)
+mapfile -t urls < <({ grep -o '"clientURLs":\["[^"]*' <<<"$listed" || true; } | cut -d'"' -f4)
 for index in "${!urls[@]}"; do
     ask "${urls[index]}" "$PRIVATE/$index" &
 done

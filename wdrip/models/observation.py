@@ -127,7 +127,7 @@ class ClusterObservation(_Model):
     at: AwareDatetime
     """By the clock of whoever looked; times of one observation may be compared with those of another."""
     api: Health
-    """The API server through the load balancer."""
+    """`/readyz` of the API server through the load balancer; healthy says that etcd has its quorum, too."""
     machines: tuple[MachineState, ...] = ()
     nodes: tuple[NodeState, ...] | None = None
     """None: the API could not be asked."""

@@ -24,8 +24,10 @@ LOST_AFTER = timedelta(minutes=2)
 def plan_control_plane(observation: ClusterObservation, memory: Memory) -> Act | Hold | Settled | QuorumLost:
     """The next step towards an answering API server, or the verdict that the quorum is lost.
 
-    Settled when the API answers and etcd has its quorum. Without quorum every rung but a fresh disk is free:
-    a restart costs nothing that is not lost already, and the data stays.
+    Settled when the API answers and etcd has its quorum. An API server that is ready has asked etcd: while it
+    answers, etcd's quorum is there, whatever could be learned of its members, and nothing is lost. Without
+    quorum every rung but a fresh disk is free: a restart costs nothing that is not lost already, and the data
+    stays.
     """
     quorate = observation.members is not None and has_quorum(observation.members)
     if quorate and observation.api is Health.HEALTHY:
@@ -33,6 +35,8 @@ def plan_control_plane(observation: ClusterObservation, memory: Memory) -> Act |
     members = observation.members if observation.members is not None else memory.last_members
     known = observation.model_copy(update={"members": members})
     situation = _Outage(known, memory, masters_of(known), quorate)
+    if observation.api is Health.HEALTHY:
+        return situation.started() or situation.unclear()
     return (
         situation.started()
         or situation.lost()
@@ -73,6 +77,14 @@ class _Outage:
             else:
                 return _act(StepKind.START_MACHINE, master, f"{master.id} is stopped and {self._trouble()}")
         return held
+
+    def unclear(self) -> Hold:
+        """The API server answers, so etcd does, but its members could not be asked."""
+        return Hold(
+            reason=f"the API server answers, but of etcd no quorum could be seen ({self._trouble()}); look "
+            "whether the masters' Cloud Assistants answer",
+            condition="EtcdUnknown",
+        )
 
     def lost(self) -> Hold | QuorumLost | None:
         """Whether too few voters can come back at all."""

@@ -12,23 +12,33 @@ from wdrip.models.step_kind import StepKind
 from wdrip.planning import memory as symptoms
 from wdrip.planning.decision import Act, Hold, Settled
 from wdrip.planning.ladder import SEEN_TWICE, Rung, tried_in_words, under_way
-from wdrip.planning.replacement import MOST_TRIES, is_ill, rung_for, to_replace
+from wdrip.planning.replacement import MOST_TRIES, is_begun_anew, is_ill, leaves_now, rung_for, to_replace
 from wdrip.planning.retirement import lead_elsewhere, leave_etcd, target_of
 from wdrip.planning.retries import RECENT, failures, pause_until
 from wdrip.planning.roster import Master, masters_of
 from wdrip.planning.safeguard import backup_first
-from wdrip.planning.storm import is_storm, throttled_until
+from wdrip.planning.storm import is_storm, showing, throttled_until
 
 
 def heal_masters(observation: ClusterObservation, memory: Memory) -> Act | Hold | Settled:
     """The next step for the master that needs it most; the API answers and etcd has its quorum."""
     masters = masters_of(observation)
     return (
-        _started(observation, memory, masters)
+        _begun_anew(observation, memory, masters)
+        or _started(observation, memory, masters)
         or _registered(observation, memory, masters)
         or _healed(observation, memory, masters)
         or Settled()
     )
+
+
+def _begun_anew(observation: ClusterObservation, memory: Memory, masters: Sequence[Master]) -> Act | None:
+    """Finish the rung that took a master out of etcd: without a member, nothing may look wrong with it."""
+    for master in masters:
+        if is_begun_anew(observation, memory, master):
+            why = f"{master.id} has left etcd to begin anew"
+            return _act(StepKind.REPLACE_SYSTEM_DISK, master, why)
+    return None
 
 
 def _started(observation: ClusterObservation, memory: Memory, masters: Sequence[Master]) -> Act | Hold | None:
@@ -56,11 +66,12 @@ def _registered(
     the backup are not there.
     """
     missing = [each for each in masters if symptoms.since(memory, symptoms.NODE_MISSING, each.id)]
-    if not is_storm(len(missing), len(masters)):
+    at_once = showing(memory, [each.id for each in masters], (symptoms.NODE_MISSING,))
+    if not is_storm(len(at_once), len(masters)):
         return None
     for master in missing:
         if not memory.tried(master.id, (StepKind.RESTART_SERVICES,), observation.at - RECENT):
-            return _act(StepKind.RESTART_SERVICES, master, f"{len(missing)} masters have no Node at once")
+            return _act(StepKind.RESTART_SERVICES, master, f"{len(at_once)} masters lost their Nodes at once")
     return Hold(
         reason=f"{len(missing)} of {len(masters)} masters have no Node, also after kubelet was restarted; "
         "look at kubelet's log",
@@ -73,8 +84,8 @@ def _healed(observation: ClusterObservation, memory: Memory, masters: Sequence[M
     at = observation.at
     replaced = to_replace(observation, memory, masters)
     ill = [each for each in masters if is_ill(observation, memory, each) and each.id not in replaced]
-    if not ill or replaced:
-        # While one is being replaced, the others wait: one master at a time.
+    if not ill or leaves_now(observation, masters, replaced) is not None:
+        # While one leaves, the others wait: one master at a time.
         return None
     for master in ill:
         until = under_way(memory, master.id, at)

@@ -12,7 +12,7 @@ from wdrip.planning.decision import Act, Hold, Settled, Target
 from wdrip.planning.leftovers import leftover_member, leftover_node
 from wdrip.planning.newcomer import is_leftover, next_step
 from wdrip.planning.quorum import has_quorum, standing
-from wdrip.planning.replacement import is_complete, to_replace
+from wdrip.planning.replacement import is_begun_anew, is_complete, leaves_now, to_replace
 from wdrip.planning.retirement import retire, target_of
 from wdrip.planning.retries import pause_until
 from wdrip.planning.roster import Master, in_words, masters_of
@@ -132,7 +132,8 @@ def _cannot_judge(observation: ClusterObservation) -> Hold | None:
 def _leftover_machine(situation: _Situation) -> Act | Hold | None:
     """Delete a machine that has left etcd, before its place is filled."""
     for master in situation.masters:
-        if is_leftover(situation.memory, master):
+        anew = is_begun_anew(situation.observation, situation.memory, master)
+        if is_leftover(situation.memory, master) and not anew:
             why = situation.replaced.get(master.id) or f"{master.id} has left etcd"
             group = MASTERS if master.id in situation.replaced else ""
             return _out(situation, master, why, group)
@@ -141,21 +142,13 @@ def _leftover_machine(situation: _Situation) -> Act | Hold | None:
 
 def _leaving(situation: _Situation) -> Act | Hold | None:
     """Take one out: one that must be replaced, or one too many."""
-    replaced = [each for each in situation.masters if each.id in situation.replaced]
-    # What is broken goes before its replacement comes (etcd's FAQ); what still votes well goes after.
-    broken = next((each for each in replaced if not each.etcd_healthy), None)
-    if broken is not None:
-        return _out(situation, broken, situation.replaced[broken.id], MASTERS)
-    if replaced and len(_serving(situation)) >= situation.target:
-        return _out(situation, replaced[0], situation.replaced[replaced[0].id], MASTERS)
+    replaced = leaves_now(situation.observation, situation.masters, situation.replaced)
+    if replaced is not None:
+        return _out(situation, replaced, situation.replaced[replaced.id], MASTERS)
     if len(situation.staying) > situation.target:
         why = f"masters: {len(situation.staying)} there, {situation.target} wanted"
         return _out(situation, _one_too_many(situation), why)
     return None
-
-
-def _serving(situation: _Situation) -> list[Master]:
-    return [each for each in situation.complete if each.behind]
 
 
 def _one_too_many(situation: _Situation) -> Master:

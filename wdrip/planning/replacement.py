@@ -1,16 +1,17 @@
 """Which masters have to be replaced: a new one comes, and they go."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from wdrip import names
 from wdrip.models.observation import MASTERS, ClusterObservation, Health, Memory, Outcome
 from wdrip.models.step_kind import StepKind
 from wdrip.planning import memory as symptoms
 from wdrip.planning.ladder import ILL_AFTER, SEEN_TWICE, Rung, next_rung, tried_in_words
 from wdrip.planning.quorum import Change, ChangeKind, projection
-from wdrip.planning.retries import failures
+from wdrip.planning.retries import RECENT, failures
 from wdrip.planning.roster import Master, is_well
-from wdrip.planning.storm import is_storm, throttled_until
+from wdrip.planning.storm import is_storm, showing, throttled_until
 
 MOST_TRIES = 3
 """Of a join or a start of one machine; after that a fresh machine is the cheaper try."""
@@ -26,10 +27,15 @@ def to_replace(observation: ClusterObservation, memory: Memory, masters: Sequenc
     """
     if observation.api is not Health.HEALTHY or observation.nodes is None or observation.members is None:
         return {}
-    missing = [each for each in masters if symptoms.since(memory, symptoms.NODE_MISSING, each.id) is not None]
+    missing = showing(memory, [each.id for each in masters], (symptoms.NODE_MISSING,))
+    wanted = observation.master_set.replicas if observation.master_set is not None else len(masters)
+    spare = len(masters) > wanted
     reasons: dict[str, str] = {}
     for each in masters:
         reason = _reason(observation, memory, each, is_storm(len(missing), len(masters)))
+        if not reason and spare and is_ill(observation, memory, each):
+            # No rung is climbed on one that can simply go.
+            reason = f"{each.id} is unwell, and there are more masters than wanted"
         if reason and throttled_until(memory, MASTERS, len(masters), each.id, observation.at) is None:
             reasons[each.id] = reason
     return reasons
@@ -62,6 +68,36 @@ def rung_for(observation: ClusterObservation, memory: Memory, master: Master) ->
             skipped = {StepKind.REPLACE_SYSTEM_DISK}
     lost = master.member is not None and master.member.data_missing
     return next_rung(memory, master.id, observation.at, skipped, since=2 if lost else 0)
+
+
+def leaves_now(
+    observation: ClusterObservation, masters: Sequence[Master], replaced: Mapping[str, str]
+) -> Master | None:
+    """Which of those to be replaced goes before anything else happens; None when others have to come first.
+
+    What is broken goes before its replacement comes (etcd's FAQ): it only counts against the quorum. What
+    still votes well goes after.
+    """
+    going = [each for each in masters if each.id in replaced]
+    broken = next((each for each in going if not each.etcd_healthy), None)
+    if broken is not None or not going or observation.master_set is None:
+        return broken
+    serving = [
+        each for each in masters if each.id not in replaced and each.behind and is_complete(observation, each)
+    ]
+    return going[0] if len(serving) >= observation.master_set.replicas else None
+
+
+def is_begun_anew(observation: ClusterObservation, memory: Memory, master: Master) -> bool:
+    """Whether the master has left etcd for a fresh system disk that it has not got yet."""
+    if master.member is not None or master.node is None or not master.running:
+        return False
+    last = memory.last(master.id, StepKind.REMOVE_MEMBER, StepKind.JOIN_ETCD, StepKind.REPLACE_SYSTEM_DISK)
+    left_for_rung = last is not None and last.step is StepKind.REMOVE_MEMBER and last.group == MASTERS
+    tried = memory.tried(master.id, (StepKind.REPLACE_SYSTEM_DISK,), observation.at - RECENT)
+    masters = sum(each.role == names.ROLE_MASTER for each in observation.machines)
+    wanted = observation.master_set is not None and masters <= observation.master_set.replicas
+    return left_for_rung and not tried and wanted
 
 
 def is_complete(observation: ClusterObservation, master: Master) -> bool:

@@ -1,9 +1,11 @@
 """When so much is broken at once that the machines are not what is broken."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from wdrip.models.observation import Memory
 from wdrip.models.step_kind import StepKind
+from wdrip.planning import memory as symptoms
 from wdrip.planning.retries import RECENT
 
 BRAKE = 0.4
@@ -18,6 +20,24 @@ _REPLACING = frozenset({StepKind.REMOVE_MEMBER, StepKind.REPLACE_SYSTEM_DISK, St
 def is_storm(ill: int, size: int) -> bool:
     """Whether the brake is on. One machine alone is never a storm: a pool of one could not be healed."""
     return ill > 1 and ill > BRAKE * size
+
+
+def showing(memory: Memory, instance_ids: Sequence[str], kinds: Collection[str]) -> tuple[str, ...]:
+    """Which of the machines show one of the symptoms, and those whose services were restarted since the first
+    of them did: curing some of many must not make the rest look like few."""
+    began = {
+        instance: min(since)
+        for instance in instance_ids
+        if (since := [at for kind in kinds if (at := symptoms.since(memory, kind, instance)) is not None])
+    }
+    first = min(began.values(), default=None)
+    if first is None:
+        return ()
+    return tuple(
+        each
+        for each in instance_ids
+        if each in began or memory.tried(each, (StepKind.RESTART_SERVICES,), first)
+    )
 
 
 def throttled_until(memory: Memory, group: str, size: int, besides: str, at: datetime) -> datetime | None:

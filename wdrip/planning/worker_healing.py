@@ -21,7 +21,8 @@ from wdrip.planning.ladder import DESTRUCTIVE, ILL_AFTER, SEEN_TWICE, next_rung,
 from wdrip.planning.replacement import JOIN_GRACE, MOST_TRIES
 from wdrip.planning.retries import RECENT, failures, pause_until
 from wdrip.planning.roster import is_well, nodes_by_name
-from wdrip.planning.storm import BRAKE, is_storm, throttled_until
+from wdrip.planning.storm import BRAKE, is_storm, showing, throttled_until
+
 
 def heal_workers(observation: ClusterObservation, memory: Memory) -> Act | Hold | Settled:
     """The next step for a worker that is unwell. Machines of pools that are being deleted, or that no pool
@@ -55,11 +56,7 @@ def _storm(memory: Memory, workers: Sequence[MachineState], pool: str, kinds: Co
         (f"pool {pool}", [each for each in workers if each.node_pool == pool]),
         ("the cluster", workers),
     ):
-        ill = [
-            each
-            for each in machines
-            if any(symptoms.since(memory, kind, each.instance_id) is not None for kind in kinds)
-        ]
+        ill = showing(memory, [each.instance_id for each in machines], kinds)
         if is_storm(len(ill), len(machines)):
             return (
                 f"{len(ill)} of {len(machines)} workers of {scope} are unwell at once, more than {BRAKE:.0%}"
@@ -124,14 +121,14 @@ class _Pool:
             return self._braked(self.vanished)
         return self._replaced(machine, None, f"the Node of {subject} was deleted")
 
-    def _healed(self, machine: MachineState, node: NodeState) -> Act | Hold | None:
+    def _healed(self, machine: MachineState, node: NodeState) -> Act | Hold:
         subject, at, memory = machine.instance_id, self.observation.at, self.memory
         if self._begun_anew(subject):
             return self._tried(machine, StepKind.JOIN_WORKER, f"{subject} has a new disk")
         joined = memory.last(subject, StepKind.JOIN_WORKER)
         since = symptoms.since(memory, symptoms.UNREADY, subject) or at
         if joined is not None and at - joined.finished < JOIN_GRACE and joined.outcome is Outcome.DONE:
-            return None
+            return Hold(reason=f"{node.name} has just joined", until=joined.finished + JOIN_GRACE)
         if at - since < ILL_AFTER:
             return Hold(reason=f"{node.name} is not Ready", until=since + ILL_AFTER)
         return self._climbed(machine, node)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from tests.world.guide import guide_config
 from wdrip import names
@@ -33,6 +34,7 @@ LOOK_EVERY = timedelta(seconds=30)
 CHANGES_MEMBERSHIP = {StepKind.JOIN_ETCD, StepKind.PROMOTE_MEMBER, StepKind.REMOVE_MEMBER}
 
 
+@cache
 def config(zones: tuple[str, ...] = ZONES) -> ClusterConfig:
     """The guide's configuration with these zones."""
     guide = guide_config("kubernetes-id-001")
@@ -48,7 +50,6 @@ class Etcd:
     ip: str
     name: str = ""
     learner: bool = False
-    up: bool = True
     data: bool = True
 
 
@@ -67,6 +68,8 @@ class Machine:
     """The lowest rung that cures what is wrong with it; DELETE_MACHINE: none does."""
     etcd_hit: bool = True
     """Whether the fault takes etcd away, too."""
+    kubelet_hit: bool = True
+    """Whether the fault takes the kubelet away, too."""
     ready: bool | None = None
     """None: it has no Node."""
     cordoned: bool = False
@@ -78,6 +81,14 @@ class Machine:
     @property
     def works(self) -> bool:
         return self.status == "Running" and self.fault is None
+
+    @property
+    def kubelet_works(self) -> bool:
+        return self.status == "Running" and not (self.fault and self.kubelet_hit)
+
+    @property
+    def etcd_works(self) -> bool:
+        return self.status == "Running" and not (self.fault and self.etcd_hit)
 
 
 @dataclass
@@ -160,11 +171,7 @@ class ControlPlane:
         machine = next((each for each in self.machines.values() if each.name == member.name), None)
         if machine is None or not member.name:
             return False
-        return (
-            member.up
-            and member.data
-            and (machine.works or (machine.fault is not None and not machine.etcd_hit))
-        )
+        return member.data and machine.etcd_works
 
     def voters(self) -> list[Etcd]:
         return [each for each in self.etcd.values() if not each.learner]
@@ -176,7 +183,7 @@ class ControlPlane:
     def serves(self) -> bool:
         """Whether the API answers through the load balancer."""
         behind = [self.machines[each] for each in self.backends if each in self.machines]
-        return self.quorate() and any(each.works and each.ready for each in behind)
+        return self.quorate() and any(each.kubelet_works and each.ready for each in behind)
 
     # What is seen of it.
 
@@ -187,7 +194,7 @@ class ControlPlane:
         nodes = [
             NodeState(
                 name=each.name,
-                ready=Health.HEALTHY if each.ready and each.works else Health.UNKNOWN,
+                ready=Health.HEALTHY if each.ready and each.kubelet_works else Health.UNKNOWN,
                 unschedulable=each.cordoned,
             )
             for each in self.machines.values()

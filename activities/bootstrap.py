@@ -17,7 +17,7 @@ from wdrip.nodes import operations
 from wdrip.nodes.kubeadm import KubeadmInput, NodeIdentity, init_config
 from wdrip.nodes.operations import NodeOperation
 from wdrip.security.handover import encrypt_for_machine
-from wdrip.security.machine_files import master_archive
+from wdrip.security.machine_files import master_archive, worker_archive
 
 URL_SECONDS = 600
 """How long a machine may use a pre-signed URL; an attempt after that brings a new one."""
@@ -66,7 +66,11 @@ class Bootstrap:
         """
         bucket = self._clients.bucket(task.record.provider)
         bundle = read_bundle(self._clients, task.record)
-        archive = master_archive(bundle, node_name(task), task.machine.private_ip)
+        archive = (
+            worker_archive(bundle)
+            if task.machine.role == names.ROLE_WORKER
+            else master_archive(bundle, node_name(task), task.machine.private_ip)
+        )
         key = f"{names.TRANSIT_PREFIX}{uuid4().hex}.cms"
         bucket.put(key, encrypt_for_machine(archive, task.certificate))
         try:

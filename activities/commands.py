@@ -1,10 +1,11 @@
 """Carrying out a `NodeOperation` on a machine through Cloud Assistant, to its end."""
 
+from time import monotonic
 from uuid import uuid4
 
-from activities.waiting import Look, check_deadline, wait_for
+from activities.waiting import FIRST_INTERVAL, Look, check_deadline, pause, wait_for
 from wdrip.clients.ecs import CommandResult, EcsClient
-from wdrip.errors import PermanentError, TemporaryError
+from wdrip.errors import PermanentError, TemporaryError, WdripError
 from wdrip.nodes.operations import (
     DOWNLOAD_FAILED,
     INTERRUPTED,
@@ -19,6 +20,9 @@ LAUNCHER_SECONDS = 50
 """How long the launcher waits on the machine: most operations are over by then, without another
 command, and the whole stays at the 60 s that Cloud Assistant gives a command by default."""
 COMMAND_SECONDS = LAUNCHER_SECONDS + 10
+
+SHORTEST_COMMAND_SECONDS = 10
+"""The least that Cloud Assistant allows a command (RunCommand, Timeout)."""
 
 TAIL_CHARACTERS = 4000
 """How much of a failed operation's log goes into the failure: some fifty lines."""
@@ -54,6 +58,28 @@ def carry_out(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> str
         raise PermanentError(
             f"{operation.name} on {instance_id}: {words}; its log ends:\n{tail(result.output)}"
         )
+
+
+def looked_at(ecs: EcsClient, instance_id: str, operation: NodeOperation, seconds: int) -> str | None:
+    """The output of a quick operation that only looks; None when the machine does not give it in time."""
+    until = monotonic() + seconds
+    try:
+        invocation = ecs.run_command(
+            instance_id,
+            launch(operation, seconds),
+            name=operation.name,
+            timeout_seconds=max(seconds, SHORTEST_COMMAND_SECONDS),
+            client_token=uuid4().hex,
+        )
+        while monotonic() < until:
+            result = ecs.command_result(invocation, instance_id)
+            if result is not None and result.finished:
+                return result.output if result.exit_code == 0 else None
+            pause(FIRST_INTERVAL)
+    except WdripError:
+        # The machine has just stopped, or Cloud Assistant is away: nothing was seen.
+        return None
+    return None
 
 
 def _once(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> CommandResult:

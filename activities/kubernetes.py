@@ -1,20 +1,15 @@
 """The cluster's own API, reached through its public endpoint."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from temporalio import activity
 
+from activities.access import cluster_api
 from activities.bootstrap import node_name
 from activities.clients import Clients
-from activities.secrets import read_bundle
 from activities.tasks import NodeTask
 from activities.waiting import Look, wait_for
-from wdrip.clients.kubernetes import ClusterApi
 from wdrip.errors import TemporaryError
 from wdrip.models import resources
 from wdrip.models.cluster import ClusterRecord
-from wdrip.nodes.kubeadm import API_PORT
 
 
 class Kubernetes:
@@ -38,14 +33,14 @@ class Kubernetes:
                 return Look(seen="not registered yet")
             return node.ready or Look(seen=node.reason or "no Ready condition yet")
 
-        with self._api(task.record) as api:
+        with cluster_api(self._clients, task.record) as api:
             wait_for(f"node {name} to be Ready", ready, "see the machine's logs")
 
     @activity.defn(no_thread_cancel_exception=True)
     def define_objects(self, record: ClusterRecord) -> None:
         """Define MasterSet and NodePool and create the default objects; what a person changed stays."""
         definitions = (resources.master_set_definition(), resources.node_pool_definition())
-        with self._api(record) as api:
+        with cluster_api(self._clients, record) as api:
             for definition in definitions:
                 api.apply_definition(definition)
 
@@ -58,9 +53,3 @@ class Kubernetes:
             wait_for("MasterSet and NodePool to be served", established, "see the API server's log")
             api.create_if_missing("mastersets", resources.master_set())
             api.create_if_missing("nodepools", resources.default_node_pool())
-
-    @contextmanager
-    def _api(self, record: ClusterRecord) -> Iterator[ClusterApi]:
-        server = f"https://{record.endpoints.public}:{API_PORT}"
-        with self._clients.cluster(server, read_bundle(self._clients, record)) as api:
-            yield api

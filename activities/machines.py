@@ -3,14 +3,13 @@
 from temporalio import activity
 
 from activities.clients import Clients
+from activities.fleet import await_running, cluster_tags
 from activities.tasks import MachineTask, StartedMachine
 from activities.waiting import Look, wait_for
 from wdrip import names
 from wdrip.clients.ecs import Instance
 from wdrip.errors import PermanentError
 from wdrip.models.cluster import ClusterRecord, Machine
-
-_CREATE_ANEW = "look at the machine in the ECS console, then create the cluster anew"
 
 
 class Machines:
@@ -36,28 +35,15 @@ class Machines:
             disk_type=iaas.disk.type,
             disk_gigabytes=iaas.disk.gigabytes,
             role_name=task.outputs.master_role,
-            tags={**_tags(record), names.TAG_ROLE: names.ROLE_MASTER},
+            tags={**cluster_tags(record), names.TAG_ROLE: names.ROLE_MASTER},
             client_token=names.client_token(record.uid, "first-master"),
         )
 
     @activity.defn(no_thread_cancel_exception=True)
     def await_machine(self, task: StartedMachine) -> Machine:
         """Wait until the machine runs, has its address, and its Cloud Assistant takes commands."""
-        ecs, instance_id = self._clients.ecs(task.record.provider), task.instance_id
-
-        def runs() -> Instance | Look:
-            instance = ecs.instance(instance_id)
-            if instance is None:
-                return Look(seen="not listed yet")
-            if instance.status != "Running" or not instance.private_ip:
-                return Look(seen=instance.status)
-            return instance
-
-        def answers() -> bool | Look:
-            return ecs.assistant_ready(instance_id) or Look(seen="no answer yet")
-
-        instance = wait_for(f"{instance_id} to run", runs, _CREATE_ANEW)
-        wait_for(f"the Cloud Assistant of {instance_id}", answers, _CREATE_ANEW)
+        instance_id = task.instance_id
+        instance = await_running(self._clients.ecs(task.record.provider), instance_id)
         return Machine(
             instance_id=instance_id,
             private_ip=instance.private_ip,
@@ -71,7 +57,7 @@ class Machines:
         ecs = self._clients.ecs(record.provider)
 
         def gone() -> bool | Look:
-            left = ecs.instances(tags=_tags(record))
+            left = ecs.instances(tags=cluster_tags(record))
             for instance in left:
                 ecs.delete_instance(instance.instance_id)
             return not left or Look(seen=_listed(left))
@@ -83,7 +69,7 @@ class Machines:
         """Raise PermanentError naming what still costs money: machines by tag, the stack by name."""
         left = (
             [_listed(found)]
-            if (found := self._clients.ecs(record.provider).instances(tags=_tags(record)))
+            if (found := self._clients.ecs(record.provider).instances(tags=cluster_tags(record)))
             else []
         )
         ros = self._clients.ros(record.provider)
@@ -93,10 +79,6 @@ class Machines:
             left.append(f"stack {stack.stack_id} ({stack.status})")
         if left:
             raise PermanentError(f"still there: {'; '.join(left)}")
-
-
-def _tags(record: ClusterRecord) -> dict[str, str]:
-    return {names.TAG_CLUSTER: record.name, names.TAG_CLUSTER_UID: record.uid}
 
 
 def _listed(instances: list[Instance]) -> str:

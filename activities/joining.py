@@ -1,0 +1,86 @@
+"""From a running machine to a node: what masters, workers and healed machines share."""
+
+from activities.bootstrap import Bootstrap, node_name
+from activities.clients import Clients
+from activities.commands import carry_out
+from activities.tasks import HandoverTask, NodeTask
+from wdrip import names
+from wdrip.models.node_pool import NodePoolSpec
+from wdrip.nodes import operations
+from wdrip.nodes.kubeadm import JoinInput, NodeIdentity, join_config
+from wdrip.nodes.operations import NodeOperation
+
+
+class Joining:
+    """Carries out the operations of a join. Each is idempotent on the machine itself."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._bootstrap = Bootstrap(clients)
+
+    def prepare(self, node: NodeTask) -> None:
+        """Install the software, and put the keys of its role on the machine."""
+        self._bootstrap.install_package(node)
+        certificate = self._bootstrap.prepare_identity(node)
+        self._bootstrap.hand_over_secrets(
+            HandoverTask(record=node.record, machine=node.machine, certificate=certificate)
+        )
+
+    def join_control_plane(self, node: NodeTask) -> None:
+        """`kubeadm join` as a master, and the pod network. The keys are handed over anew: what the machine
+        shows the API server holds for an hour."""
+        self.prepare(node)
+        config = join_config(JoinInput(self._version(node), _identity(node, None), control_plane=True))
+        self.run(
+            node,
+            operations.join_control_plane(
+                config,
+                node_name(node),
+                names.endpoint_name(node.record.name),
+                node.record.endpoints.private,
+                node.machine.private_ip,
+            ),
+        )
+        self._pod_network(node)
+
+    def join_worker(self, node: NodeTask, pool: str, spec: NodePoolSpec) -> None:
+        """Install and `kubeadm join` as a worker of a pool, and the pod network."""
+        self.prepare(node)
+        config = join_config(
+            JoinInput(self._version(node), _identity(node, (pool, spec)), control_plane=False)
+        )
+        self.run(
+            node,
+            operations.join_worker(
+                config,
+                node_name(node),
+                names.endpoint_name(node.record.name),
+                node.record.endpoints.private,
+            ),
+        )
+        self._pod_network(node)
+
+    def run(self, node: NodeTask, operation: NodeOperation) -> str:
+        """Carry an operation out on the machine; its output."""
+        return carry_out(self._clients.ecs(node.record.provider), node.machine.instance_id, operation)
+
+    def _pod_network(self, node: NodeTask) -> None:
+        pod_cidr = str(node.record.config.network.podcidr)
+        self.run(node, operations.configure_pod_network(node_name(node), pod_cidr))
+
+    def _version(self, node: NodeTask) -> str:
+        versions = node.record.actual or node.record.asked
+        return f"v{versions.kubernetes.removeprefix('v')}"
+
+
+def _identity(node: NodeTask, pool: tuple[str, NodePoolSpec] | None) -> NodeIdentity:
+    """How the machine enters the cluster; of a pool, with what the pool's spec says of its Nodes."""
+    name, spec = pool or ("", None)
+    return NodeIdentity(
+        name=node_name(node),
+        ip=node.machine.private_ip,
+        provider_id=names.provider_id(node.record.region, node.machine.instance_id),
+        kubelet_arguments=spec.kubelet_arguments if spec else {},
+        labels={**spec.labels, names.TAG_NODE_POOL: name} if spec else {},
+        taints=tuple(spec.taints) if spec and spec.taints else None,
+    )

@@ -59,8 +59,8 @@ async def _create(
         keep_on_failure=keep_on_failure,
         requested_by=getpass.getuser(),
     )
-    await asyncio.to_thread(token.leave)
     try:
+        await asyncio.to_thread(token.leave)
         accepted = await request_create(client, request)
     except BaseException:
         # Why the request was not accepted is what to tell, not that the bucket is now away, too.

@@ -1,11 +1,14 @@
 """One local stack for all end-to-end tests; each test makes clusters of its own names in it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.e2e.host import host_network, traces
+from tests.e2e.small import Small, small
 from tests.e2e.stack import Stack
 from tests.world.guide import guide_yaml
 
@@ -34,6 +37,29 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def guide_config(stack: Stack, tmp_path: Path) -> "GuideConfig":
     """Writes the guide's config.yaml."""
     return GuideConfig(stack, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def running_small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    with small(tmp_path_factory.mktemp("small")) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(running_small: Small, monkeypatch: pytest.MonkeyPatch) -> Small:
+    """The product upon a cloud without machines, in good order; the command uses its configuration."""
+    for variable in list(os.environ):
+        if variable.startswith(("WDRIP_", "TEMPORAL_", "ALIBABA_CLOUD_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("WDRIP_CONFIG", str(running_small.config))
+    running_small.reset()
+    return running_small
+
+
+@pytest.fixture
+def name() -> str:
+    """A cluster name that nobody has used."""
+    return f"c-{uuid4().hex[:12]}"
 
 
 class GuideConfig:

@@ -107,6 +107,8 @@ class StepTask(_Task):
     act: Act
     attempt_id: str
     """Unique for each attempt, the same when Temporal repeats it: what client tokens are made of."""
+    memory: Memory = Memory()
+    """As of the decision: whether a machine still has to go depends on what has been tried with it."""
 
 
 class StepResult(_Task):

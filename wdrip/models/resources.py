@@ -21,6 +21,9 @@ MASTER_SET_NAME = "masterset"
 DEFAULT_NODE_POOL = "default-nodepool"
 
 POOL_FINALIZER = f"{GROUP}/machines"
+"""Keeps a deleted NodePool until its machines are gone."""
+
+POOL_FINALIZER = f"{GROUP}/machines"
 """Keeps a deleted NodePool until its machines are gone; set before the first of them is made."""
 
 _Schema = dict[str, Any]

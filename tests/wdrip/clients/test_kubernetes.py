@@ -69,7 +69,7 @@ def api_server(bundle: SecretsBundle, folder: Path) -> Iterator[ApiServer]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PATCH = _serve  # noqa: N815 - http.server's names
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             """Say nothing."""
@@ -206,3 +206,89 @@ def test_no_key_stays_on_disk(
         assert {path.name for path in files} == {"ca.crt", "client.crt", "client.key"}
         assert all(path.stat().st_mode & 0o077 == 0 for path in files)
     assert list(folder.iterdir()) == []
+
+
+EVICTION = "POST /api/v1/namespaces/kube-system/pods/p/eviction"
+
+
+@pytest.mark.parametrize(("minor", "version"), [("20+", "v1beta1"), ("21", "v1beta1"), ("22", "v1")])
+def test_an_eviction_is_asked_for_in_the_words_of_the_server(
+    server: ApiServer, api: ClusterApi, minor: str, version: str
+) -> None:
+    server.answers["GET /version"] = (200, {"minor": minor})
+    server.answers[EVICTION] = (201, {"status": "Success"})
+    assert api.evict("kube-system", "p")
+    assert server.asked[-1][2]["apiVersion"] == f"policy/{version}"
+
+
+def test_an_eviction_that_a_budget_forbids_is_refused_not_failed(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["GET /version"] = (200, {"minor": "20"})
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    server.answers[EVICTION] = (429, {"reason": "TooManyRequests", "message": message})
+    assert not api.evict("kube-system", "p")
+
+
+def test_an_eviction_that_the_server_is_too_busy_for_is_temporary(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["GET /version"] = (200, {"minor": "20"})
+    server.answers[EVICTION] = (429, {"reason": "TooManyRequests", "message": "too many requests"})
+    with pytest.raises(TemporaryError):
+        api.evict("kube-system", "p")
+
+
+def test_a_pod_that_is_gone_has_left(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["GET /version"] = (200, {"minor": "20"})
+    assert api.evict("kube-system", "p")
+
+
+def test_budgets_say_their_version(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["GET /version"] = (200, {"minor": "20"})
+    path = "/apis/policy/v1beta1/poddisruptionbudgets"
+    server.answers[f"GET {path}"] = (200, {"items": [{"metadata": {"name": "b"}}]})
+    assert [each["apiVersion"] for each in api.list_budgets()] == ["policy/v1beta1"]
+
+
+def test_what_is_gone_needs_no_change(server: ApiServer, api: ClusterApi) -> None:
+    api.delete_node("n")
+    api.set_status("/apis/alibabacloud.com/v1/nodepools", "p", {"replicas": 1})
+    assert not api.set_unschedulable("n", True)
+    assert api.master_set() is None
+    assert api.node_pools() == []
+    assert len(server.asked) == 5
+
+
+def test_a_status_is_merged_into_the_subresource(server: ApiServer, api: ClusterApi) -> None:
+    path = "PATCH /apis/alibabacloud.com/v1/mastersets/masterset/status"
+    server.answers[path] = (200, {})
+    api.set_status("/apis/alibabacloud.com/v1/mastersets", "masterset", {"replicas": 3})
+    assert server.asked[-1] == (path, "application/merge-patch+json", {"status": {"replicas": 3}})
+
+
+def test_a_pool_that_was_changed_meanwhile_keeps_its_finalizers(server: ApiServer, api: ClusterApi) -> None:
+    pool = {"metadata": {"name": "p", "resourceVersion": "7"}}
+    path = "PATCH /apis/alibabacloud.com/v1/nodepools/p"
+    server.answers[path] = (409, {"reason": "Conflict", "message": "the object has been modified"})
+    with pytest.raises(TemporaryError):
+        api.set_finalizers(pool, ["f"])
+    assert server.asked[-1][2] == {"metadata": {"finalizers": ["f"], "resourceVersion": "7"}}
+
+
+def test_an_event_that_was_told_is_not_told_twice(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["POST /api/v1/namespaces/default/events"] = (409, {"reason": "AlreadyExists"})
+    api.add_event({"metadata": {"name": "e"}})
+    assert len(server.asked) == 1
+
+
+def test_a_long_list_is_read_to_its_end(bundle: SecretsBundle, server: ApiServer, api: ClusterApi) -> None:
+    pages = iter(
+        [
+            {"items": [{"metadata": {"name": "a"}}], "metadata": {"continue": "more"}},
+            {"items": [{"metadata": {"name": "b"}}], "metadata": {}},
+        ]
+    )
+
+    class Answers(dict[str, tuple[int, Any]]):
+        def get(self, key: str, default: Any = None) -> Any:
+            return (200, next(pages)) if key == "GET /api/v1/pods" else default
+
+    server.answers = Answers()
+    assert [each["metadata"]["name"] for each in api.list_pods()] == ["a", "b"]

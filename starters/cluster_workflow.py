@@ -41,8 +41,9 @@ _QUERY = timedelta(seconds=10)
 # every so often without an answer, a question tells whether a worker lives.
 _UNANSWERED_SECONDS = 8.0
 _SIGN_OF_LIFE = timedelta(seconds=5)
-# Started, first task scheduled, first task taken: up to here nothing of the workflow has run.
-_EVENTS_BEFORE_ANY_WORK = 3
+# Started, first task scheduled, taken, failed: up to here nothing has been done. A first task that succeeds
+# writes more than its own event.
+_EVENTS_BEFORE_ANY_WORK = 4
 
 
 async def request_create(client: Client, request: CreateRequest) -> Accepted:

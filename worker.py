@@ -23,6 +23,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.backups import Backups
 from activities.bootstrap import Bootstrap
 from activities.clients import Clients, ConfiguredClients
 from activities.index import Index
@@ -30,8 +31,15 @@ from activities.infrastructure import Infrastructure
 from activities.interceptor import ActivityInterceptor
 from activities.kubernetes import Kubernetes
 from activities.machines import Machines
+from activities.master_set import MasterSets
+from activities.observation import Observation
 from activities.secrets import Secrets
+from activities.status import Status
+from activities.steps.machines import MachineSteps
+from activities.steps.masters import MasterSteps
+from activities.steps.pools import PoolSteps
 from activities.validation import Validation
+from activities.watch import Watch
 from wdrip import names
 from wdrip.errors import PermanentError, WdripError
 from wdrip.models.provider_config import WdripConfig
@@ -44,8 +52,9 @@ WORKFLOWS: Sequence[type] = (Cluster, CreateInfrastructure, BootstrapFirstMaster
 METRICS_ADDRESS = "WDRIP_METRICS_ADDRESS"
 """Environment: `host:port` on which Prometheus may scrape; none: no metrics are served."""
 
-CONCURRENT_ACTIVITIES = 20
-"""Activities wait for the cloud far more than they compute; twenty hold a dozen clusters at once."""
+CONCURRENT_ACTIVITIES = 100
+"""Activities wait for the cloud far more than they compute. Each cluster's watch takes one all the time, so
+that a hundred hold some seventy clusters; a thread is made when it is first needed."""
 
 GRACE = timedelta(seconds=20)
 """How long running activities may go on after SIGTERM."""
@@ -65,6 +74,14 @@ def activities(clients: Clients) -> list[Callable[..., Any]]:
         Machines(clients),
         Bootstrap(clients),
         Kubernetes(clients),
+        Observation(clients),
+        Watch(clients),
+        Status(clients),
+        MasterSets(clients),
+        Backups(clients),
+        MasterSteps(clients),
+        MachineSteps(clients),
+        PoolSteps(clients),
     )
     return [
         method

@@ -24,7 +24,7 @@ from tests.world.world import World
 from wdrip.errors import PermanentError
 from wdrip.models.cluster import ClusterRecord, Phase
 from wdrip.security.sealing import load_key, seal
-from worker import activities, build_worker, require_search_attributes
+from worker import CONCURRENT_ACTIVITIES, activities, build_worker, require_search_attributes
 
 TOKEN = "abcdef.0123456789abcdef"
 REFERENCE = "wdrip/transit/a-token.sealed"
@@ -43,7 +43,7 @@ def cloud(tmp_path: Path) -> MemoryCloud:
 async def stage(cloud: MemoryCloud) -> AsyncIterator[Stage]:
     """The worker as `python worker.py` builds it, upon that cloud."""
     async with temporal_server() as environment:
-        with ThreadPoolExecutor(20) as executor:
+        with ThreadPoolExecutor(CONCURRENT_ACTIVITIES) as executor:
             stage = Stage(environment.client, executor)
             async with build_worker(environment.client, cloud.clients(), executor, task_queue=stage.name):
                 yield stage

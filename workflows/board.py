@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
@@ -39,6 +39,7 @@ class Board:
         self._changed = changed
         self._running: dict[str, StepPlan] = {}
         self._child: Progress | None = None
+        self._held: tuple[str, datetime, datetime | None, str] | None = None
 
     def lay_out(self, plans: Sequence[StepPlan]) -> None:
         """Show these steps, all pending, in place of what was there."""
@@ -75,6 +76,18 @@ class Board:
         self._child = None
         self._tell()
 
+    def keep_last(self, count: int) -> None:
+        """Forget all steps but the last ones."""
+        self.progress.steps = self.progress.steps[-count:]
+        self._tell()
+
+    def hold(self, waiting_for: str, until: datetime | None, then: str) -> None:
+        """Say what is waited for while no step runs, until when (None: until something changes) and what
+        happens then; nothing when `waiting_for` is empty."""
+        since = self._held[1] if self._held and self._held[0] == waiting_for else workflow.now()
+        self._held = (waiting_for, since, until, then) if waiting_for else None
+        self._tell()
+
     def merge(self, child: Progress) -> None:
         """Take over what a child workflow reported about its steps."""
         reported = {step.name: step for step in child.steps}
@@ -82,6 +95,10 @@ class Board:
         self.progress.stack_id = child.stack_id or self.progress.stack_id
         self._child = child if child.waiting_for else None
         self._tell()
+
+    def running_step(self) -> str:
+        """Title of the step that runs, the youngest of several; empty when none does."""
+        return list(self._running.values())[-1].title if self._running else ""
 
     def broken_step(self) -> str:
         """Title of the step that failed or, when none did, of the first that was cancelled; or empty."""
@@ -113,6 +130,8 @@ class Board:
             shown.waiting_for, shown.then = self._child.waiting_for, self._child.then
             shown.waiting_since = self._child.waiting_since
             shown.waiting_until = self._child.waiting_until
+        elif self._held:
+            shown.waiting_for, shown.waiting_since, shown.waiting_until, shown.then = self._held
         else:
             shown.waiting_for, shown.then = "", ""
             shown.waiting_since = shown.waiting_until = None

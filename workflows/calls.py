@@ -26,8 +26,11 @@ async def act(
     *,
     summary: str,
     deadline: timedelta,
+    cancellation: ActivityCancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 ) -> Result:
     """Run an activity (a method of an activity class) until it succeeds, at most for `deadline` in all.
+
+    cancellation: one that only looks may be left behind when the caller is cancelled (`TRY_CANCEL`).
 
     Raises ActivityError when the activity failed permanently or its deadline passed.
     """
@@ -40,7 +43,7 @@ async def act(
             start_to_close_timeout=deadline,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRY,
-            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            cancellation_type=cancellation,
         )
     )
 

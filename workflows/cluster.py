@@ -26,7 +26,10 @@ with workflow.unsafe.imports_passed_through():
         Machine,
         Phase,
         Progress,
+        ScaleRequest,
     )
+    from wdrip.models.operation import Operations
+    from wdrip.planning.masters import judge_target
 from workflows import plans, teardown
 from workflows.board import Board
 from workflows.bootstrap_first_master import BootstrapFirstMaster
@@ -34,6 +37,7 @@ from workflows.calls import act, to_its_end, together
 from workflows.create_infrastructure import CreateInfrastructure
 from workflows.details import render
 from workflows.failures import failure_type, reason, root
+from workflows.keeper import Keeper
 from workflows.state import ClusterState
 from workflows.teardown import Undo, tear_down
 
@@ -59,7 +63,9 @@ class Cluster:
         self._board = Board(state.progress, self._show)
         self._validating = False
         self._refusal: ApplicationError | None = None
+        self._keeper = Keeper(state, self._board)
         self._creation: asyncio.Task[None] | None = None
+        self._turn: asyncio.Task[None] | None = None
         self._made: list[Undo] = []
         self._outputs: InfrastructureOutputs | None = None
 
@@ -116,6 +122,9 @@ class Cluster:
         if self._creation and not self._creation.done():
             accepted.notes.append("the create in progress is cancelled first")
             self._creation.cancel()
+        if self._turn and not self._turn.done():
+            # A step ends before anything is deleted; what it made is found by its tags.
+            self._turn.cancel()
         return accepted
 
     @delete.validator
@@ -131,6 +140,42 @@ class Cluster:
                 f"cluster {self._state.cluster} is still being created",
                 "wait until it is Running, or use --force to cancel the create and delete it",
             )
+
+    @workflow.update(description="Set how many masters the cluster shall have")
+    async def scale(self, request: ScaleRequest) -> Accepted:
+        """Returns at once; the number is written to the MasterSet after the step that runs."""
+        accepted = Accepted(cluster=self._state.cluster, operation="scale")
+        warning = judge_target(request.target).message
+        if warning:
+            accepted.notes.append(warning)
+        if self._state.keeping.scale:
+            accepted.notes.append(f"this replaces the {self._state.keeping.scale.target} that waited")
+        running = self._board.running_step()
+        if running:
+            accepted.notes.append(f"it is taken up after the step that runs: {running}")
+        self._state.keeping.scale = request
+        if self._state.progress.phase is Phase.PENDING:
+            # This run was started with no more than the index entry; it keeps the cluster from now on.
+            self._state.progress.phase = Phase.RUNNING
+        self._keeper.alarm.wake()
+        return accepted
+
+    @scale.validator
+    def _may_scale(self, request: ScaleRequest) -> None:
+        verdict = judge_target(request.target)
+        if not verdict.accepted:
+            raise _refusal("target-count", verdict.message, "ask for 1 or more")
+        record, name = self._state.record, self._state.cluster
+        if record is None:
+            raise _refusal("name", f"there is no cluster {name}", "see `wdrip get`")
+        if self._state.delete or record.phase is not Phase.RUNNING:
+            phase = Phase.DELETING if self._state.delete else record.phase
+            raise _refusal("name", f"cluster {name} is {phase}", f"wait until it is {Phase.RUNNING}")
+
+    @workflow.query(description="What was done to the cluster, when and why")
+    def operations(self) -> Operations:
+        """The latest ones, oldest first."""
+        return Operations(operations=self._state.keeping.operations)
 
     @workflow.query(description="Where the current operation stands, in words")
     def progress(self) -> Progress:
@@ -156,7 +201,8 @@ class Cluster:
         if self._state.record is None:
             await self._first_request()
         while True:
-            await workflow.wait_condition(self._has_work)
+            if not self._keeps():
+                await workflow.wait_condition(self._has_work)
             if self._state.delete:
                 return await self._delete()
             if self._state.create:
@@ -167,6 +213,21 @@ class Cluster:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 if not self._has_request():
                     workflow.continue_as_new(self._state)
+            elif self._keeps():
+                await self._keep()
+
+    def _keeps(self) -> bool:
+        return self._state.record is not None and self._state.progress.phase is Phase.RUNNING
+
+    async def _keep(self) -> None:
+        """One turn of the loop; a delete ends it at once, or when the step that runs has ended."""
+        self._turn = asyncio.create_task(self._keeper.turn(self._has_work))
+        try:
+            await self._turn
+        except asyncio.CancelledError:
+            if not self._state.delete or workflow.cancellation_reason() is not None:
+                raise
+        self._show()
 
     def _has_request(self) -> bool:
         return self._state.delete is not None or self._state.create is not None
@@ -355,6 +416,9 @@ class Cluster:
     # --- delete ---------------------------------------------------------------------------------
 
     async def _delete(self) -> str:
+        self._keeper.alarm.unset()
+        self._keeper.word = ""
+        self._board.hold("", None, "")
         self._state.progress.operation, self._state.progress.phase = "delete", Phase.DELETING
         self._state.progress.failure = ""
         self._board.lay_out([plans.MARK_DELETING])
@@ -408,7 +472,7 @@ class Cluster:
             names.SEARCH_CLUSTER: self._state.cluster,
             names.SEARCH_REGION: self._state.record.region if self._state.record else "",
             names.SEARCH_PHASE: str(progress.phase),
-            names.SEARCH_OPERATION: progress.operation,
+            names.SEARCH_OPERATION: self._keeper.word or progress.operation,
         }
         changed = {name: value for name, value in wanted.items() if self._attributes.get(name, "") != value}
         if changed:

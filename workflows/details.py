@@ -19,10 +19,12 @@ _MARKS = {
 def render(progress: Progress, headline: str = "") -> str:
     """Markdown: headline, what is waited for until when and what happens then, the steps, the failure."""
     lines = [f"**{headline}**", ""] if headline else []
-    if progress.waiting_for and progress.waiting_since and progress.waiting_until:
+    if progress.waiting_for and progress.waiting_since:
+        until = progress.waiting_until
+        end = f"until {_clock(until)}" if until else "until something changes"
         lines += [
             f"Waits for {progress.waiting_for}, since {_clock(progress.waiting_since)}, "
-            f"until {_clock(progress.waiting_until)}; then {progress.then}.",
+            f"{end}; then {progress.then}.",
             "",
         ]
     if progress.failure:

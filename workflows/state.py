@@ -2,7 +2,36 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wdrip.models.cluster import ClusterRecord, CreateRequest, DeleteRequest, Progress
+from activities.tasks import Observed
+from wdrip.models.cluster import ClusterRecord, CreateRequest, DeleteRequest, Progress, ScaleRequest
+from wdrip.models.observation import Attempt, Memory
+from wdrip.models.operation import Operation
+
+
+class Keeping(BaseModel):
+    """What the loop that keeps a cluster remembers from one turn to the next."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    memory: Memory = Field(default_factory=Memory)
+    observed: Observed | None = None
+    """The last look."""
+    seen: dict[str, str] = Field(default_factory=dict)
+    """What the last watch saw; a later one compares with it, so that nothing is missed between two."""
+    scale: ScaleRequest | None = None
+    """An accepted `scale` that has not been written to the MasterSet yet."""
+    operations: list[Operation] = Field(default_factory=list)
+    """Oldest first."""
+    untold: list[Attempt] = Field(default_factory=list)
+    """Attempts that no status has told of yet."""
+    told: str = ""
+    """Digest of what the last status said."""
+    last_step: str = ""
+    """The step that was carried out last, with its target; empty when another decision came since."""
+    repeated: int = 0
+    """How often that step was carried out in a row."""
+    quiet: int = 0
+    """Waits since something last happened."""
 
 
 class ClusterState(BaseModel):
@@ -20,3 +49,4 @@ class ClusterState(BaseModel):
     """An accepted create that has not begun."""
     delete: DeleteRequest | None = None
     """An accepted delete that has not begun."""
+    keeping: Keeping = Field(default_factory=Keeping)

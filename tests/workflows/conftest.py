@@ -10,6 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from tests.temporal_server import temporal_server
 from tests.world.stage import Stage
+from worker import CONCURRENT_ACTIVITIES
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -23,7 +24,7 @@ async def temporal_address() -> AsyncIterator[str]:
 async def stage(temporal_address: str) -> AsyncIterator[Stage]:
     """A world with nothing in it, a worker, and a cluster name that nobody has used."""
     client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
-    with ThreadPoolExecutor(20) as executor:
+    with ThreadPoolExecutor(CONCURRENT_ACTIVITIES) as executor:
         stage = Stage(client, executor)
         async with stage.worker():
             yield stage

@@ -14,6 +14,7 @@ from tests.temporal_server import temporal_server
 from tests.world.stage import Stage
 from tests.world.world import Fault
 from wdrip.models.cluster import Phase
+from worker import CONCURRENT_ACTIVITIES
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -39,6 +40,19 @@ async def _failed_and_undone(stage: Stage) -> dict[str, str]:
     return {stage.name: "cluster-failed-and-undone"}
 
 
+async def _scaled(stage: Stage) -> dict[str, str]:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    await stage.scale(2)
+    await stage.until_masters(2)
+    stage.world.fail("drain", Fault.REFUSED)
+    stage.world.cluster.scale(1)
+    await stage.until_called("drain")
+    await stage.delete()
+    await stage.result()
+    return {stage.name: "cluster-scaled"}
+
+
 def _portable(event: Any) -> Any:
     """Without what tells of the machine that wrote it and what replay does not read."""
     if isinstance(event, dict):
@@ -49,7 +63,7 @@ def _portable(event: Any) -> Any:
 
 async def _play(client: Client, plot: Callable[[Stage], Awaitable[dict[str, str]]]) -> None:
     """Let a plot happen; store the histories that it names, by workflow id."""
-    with ThreadPoolExecutor(20) as executor:
+    with ThreadPoolExecutor(CONCURRENT_ACTIVITIES) as executor:
         stage = Stage(client, executor)
         async with stage.worker():
             written = await plot(stage)
@@ -60,11 +74,12 @@ async def _play(client: Client, plot: Callable[[Stage], Awaitable[dict[str, str]
 
 
 async def main() -> None:
-    """Play both plots on a server of their own and store what its histories say."""
+    """Play all plots on a server of their own and store what its histories say."""
     FOLDER.mkdir(exist_ok=True)
     async with temporal_server() as environment:
         await _play(environment.client, _failed_and_undone)
         await _play(environment.client, _created_and_deleted)
+        await _play(environment.client, _scaled)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tests.world.stage import Stage
 from tests.world.world import Fault
 from wdrip import names
 from wdrip.models.cluster import ClusterRecord, Phase
+from worker import CONCURRENT_ACTIVITIES
 
 
 async def test_the_web_ui_says_where_the_cluster_stands(stage: Stage) -> None:
@@ -56,7 +57,7 @@ async def short_runs() -> AsyncIterator[Stage]:
     async with temporal_server("limit.historyCount.suggestContinueAsNew=20") as environment:
         target = environment.client.service_client.config.target_host
         client = await Client.connect(target, data_converter=pydantic_data_converter)
-        with ThreadPoolExecutor(20) as executor:
+        with ThreadPoolExecutor(CONCURRENT_ACTIVITIES) as executor:
             stage = Stage(client, executor)
             async with stage.worker():
                 yield stage

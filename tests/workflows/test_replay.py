@@ -28,6 +28,7 @@ def test_there_are_histories_of_every_workflow() -> None:
     assert {path.stem for path in HISTORIES} >= {
         "cluster-created-and-deleted",
         "cluster-failed-and-undone",
+        "cluster-scaled",
         "create-infrastructure",
         "bootstrap-first-master",
     }

@@ -16,6 +16,7 @@ from activities.tasks import (
     TransitObject,
     Validated,
 )
+from tests.world.keeping import KeepingActivities
 from tests.world.world import World
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.cluster import ClusterRecord, CreateRequest, InfrastructureOutputs, Machine, Versions
@@ -24,11 +25,11 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----
 VERSIONS = Versions(kubernetes="1.20.2", etcd="3.4.23", runtime="containerd 1.6.20")
 
 
-class SimulatedActivities:
+class SimulatedActivities(KeepingActivities):
     """One class for all: `all_of` lists them for a worker."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        super().__init__(world)
 
     def all_of(self) -> list[Any]:
         """The activities, to be given to a worker."""
@@ -115,6 +116,7 @@ class SimulatedActivities:
     def set_backends(self, task: BackendsTask) -> None:
         with self._world.call("set_backends"):
             self._world.backends[task.stack_id] = task.instance_ids
+            self._world.cluster.set_backends(task.instance_ids)
 
     @activity.defn(no_thread_cancel_exception=True)
     def delete_stack(self, record: ClusterRecord) -> None:
@@ -133,6 +135,8 @@ class SimulatedActivities:
                 instance_id=instance_id, private_ip="192.168.0.77", zone_id="cn-hangzhou-k", role="master"
             )
             self._world.machines.setdefault(instance_id, (task.record.uid, machine))
+            if instance_id not in self._world.cluster.hosts:
+                self._world.cluster.adopt(machine)
         return instance_id
 
     @activity.defn(no_thread_cancel_exception=True)
@@ -146,6 +150,7 @@ class SimulatedActivities:
             gone = [one for one, (uid, _) in self._world.machines.items() if uid == record.uid]
             for instance_id in gone:
                 del self._world.machines[instance_id]
+            self._world.cluster.hosts.clear()
 
     @activity.defn(no_thread_cancel_exception=True)
     def confirm_gone(self, record: ClusterRecord) -> None:
@@ -185,6 +190,7 @@ class SimulatedActivities:
     def configure_pod_network(self, task: NodeTask) -> None:
         with self._on(task, "configure_pod_network"):
             self._needs(task, "init_control_plane")
+            self._world.cluster.found(task.machine.instance_id)
 
     @activity.defn(no_thread_cancel_exception=True)
     def collect_diagnostics(self, task: NodeTask) -> str:
@@ -202,6 +208,7 @@ class SimulatedActivities:
     def define_objects(self, record: ClusterRecord) -> None:
         with self._world.call("define_objects"):
             self._world.objects.add(record.name)
+            self._world.cluster.define()
 
     def _on(self, task: NodeTask, name: str) -> AbstractContextManager[None]:
         if task.machine.instance_id not in self._world.machines:

@@ -1,6 +1,7 @@
 """A stage for workflow tests: worker, world, and the calls that the `wdrip` command makes."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -13,7 +14,16 @@ from activities.interceptor import ActivityInterceptor
 from tests.world.activities import SimulatedActivities
 from tests.world.guide import guide_config
 from tests.world.world import World
-from wdrip.models.cluster import Accepted, ClusterRecord, CreateRequest, DeleteRequest, Phase, Progress
+from wdrip.models.cluster import (
+    Accepted,
+    ClusterRecord,
+    CreateRequest,
+    DeleteRequest,
+    Phase,
+    Progress,
+    ScaleRequest,
+)
+from wdrip.models.operation import Operation
 from worker import CONCURRENT_ACTIVITIES, WORKFLOWS, sandbox
 from workflows.cluster import Cluster
 from workflows.state import ClusterState
@@ -86,6 +96,43 @@ class Stage:
             result_type=Accepted,
         )
         return accepted
+
+    async def scale(self, target: int, record: ClusterRecord | None = None) -> Accepted:
+        """Ask for so many masters; returns when it is accepted."""
+        accepted: Accepted = await self.client.execute_update_with_start_workflow(
+            "scale",
+            ScaleRequest(target=target, requested_by="a test"),
+            start_workflow_operation=self._start(ClusterState(cluster=self.name, record=record)),
+            result_type=Accepted,
+        )
+        return accepted
+
+    async def operations(self) -> list[Operation]:
+        """What was done, by the workflow's own word."""
+        return (await self.handle.query(Cluster.operations)).operations
+
+    async def until_seen(self, what: str, seen: Callable[[], bool], seconds: float = ENOUGH_SECONDS) -> None:
+        """Wait until the world is like that."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not seen():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            done = [f"{each.what} {each.subject}: {each.detail}" for each in await self.operations()]
+            raise AssertionError(f"never {what}: {await self.progress()}, after {done}") from None
+
+    async def until_masters(self, count: int) -> None:
+        """Wait until so many masters vote, each with a Node and behind the load balancer, and no other."""
+        cluster = self.world.cluster
+
+        def there() -> bool:
+            ids = {each.machine.instance_id for each in cluster.masters()}
+            return (
+                len(ids) == cluster.voting() == len(cluster.members) == len(cluster.nodes) == count
+                and set(cluster.backends) == ids
+            )
+
+        await self.until_seen(f"{count} masters", there, 3 * ENOUGH_SECONDS)
 
     async def progress(self) -> Progress:
         """The workflow's own word."""

@@ -10,8 +10,11 @@ from threading import Condition
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
+from activities.tasks import StatusTask
+from tests.world.cluster import SimulatedCluster
 from wdrip.errors import PermanentError, TemporaryError
 from wdrip.models.cluster import ClusterRecord, Machine
+from wdrip.models.step_kind import StepKind
 
 
 class Fault(Enum):
@@ -29,7 +32,8 @@ class Fault(Enum):
 
 @dataclass
 class World:
-    """Everything that exists. `calls` is the sequence of activities that were entered."""
+    """Everything that exists. `calls` is the sequence of activities that were entered and that change
+    something, `looks` of those that only look or tell."""
 
     index: dict[str, ClusterRecord] = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set)
@@ -43,7 +47,16 @@ class World:
     """Instance id to what was carried out on it, in order."""
     objects: set[str] = field(default_factory=set)
     """Clusters that have the default MasterSet and NodePool."""
+    cluster: SimulatedCluster = field(default_factory=SimulatedCluster)
+    in_vain: set[StepKind] = field(default_factory=set)
+    """Rungs that do not help."""
+    schedules: set[str] = field(default_factory=set)
+    """Clusters whose backups are scheduled."""
+    backups: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """Cluster to the dates of its backups."""
+    statuses: list[StatusTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._faults: dict[str, Fault] = {}
@@ -66,13 +79,24 @@ class World:
     def await_call(self, name: str, seconds: float) -> bool:
         """Wait until activity `name` has been entered; False when it was not in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: name in self.calls, seconds)
+            return self._changed.wait_for(lambda: name in self.calls or name in self.looks, seconds)
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
         """The body is the effect of activity `name`; around it stand the faults."""
+        with self._entered(name, self.calls):
+            yield
+
+    @contextmanager
+    def look(self, name: str) -> Iterator[None]:
+        """As `call`, for an activity that changes nothing."""
+        with self._entered(name, self.looks):
+            yield
+
+    @contextmanager
+    def _entered(self, name: str, entered: list[str]) -> Iterator[None]:
         with self._changed:
-            self.calls.append(name)
+            entered.append(name)
             self._changed.notify_all()
         fault = self._faults.get(name)
         if fault is Fault.REFUSED:

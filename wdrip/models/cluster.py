@@ -134,6 +134,14 @@ class DeleteRequest(_Model):
     requested_by: str = ""
 
 
+class ScaleRequest(_Model):
+    """Input of the `scale` update."""
+
+    target: int
+    """How many masters the cluster shall have."""
+    requested_by: str = ""
+
+
 class Accepted(_Model):
     """Answer of an accepted update."""
 

@@ -1,0 +1,322 @@
+"""Keeping a cluster: masters and pools become as they shall be, one step at a time, whatever happens."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+
+from tests.world.stage import Stage
+from tests.world.world import Fault
+from wdrip.failures import INVALID_INPUT
+from wdrip.models.cluster import Phase, Progress
+from wdrip.models.observation import Outcome
+from wdrip.planning.decision import Act
+from worker import CONCURRENT_ACTIVITIES
+
+
+async def running(stage: Stage) -> None:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    await stage.until_called("await_change")
+
+
+async def waiting(stage: Stage, words: str) -> Progress:
+    """The progress, once it tells that it waits for something with these words."""
+    async with asyncio.timeout(30):
+        while words not in (progress := await stage.progress()).waiting_for:
+            await asyncio.sleep(0.02)
+    return progress
+
+
+async def test_masters_go_from_one_to_three_to_five_and_back(stage: Stage) -> None:
+    await running(stage)
+    cluster = stage.world.cluster
+    for count in (3, 5, 3, 1):
+        cluster.scale(count)
+        await stage.until_masters(count)
+
+    assert cluster.broken_rules == []
+    assert [machine for _, machine in stage.world.machines.values()] == [
+        each.machine for each in cluster.masters()
+    ]
+    assert cluster.backups >= 8
+    done = await stage.operations()
+    assert {each.outcome for each in done} == {Outcome.DONE}
+    assert [each.what for each in done[:5]] == [
+        "LaunchMaster",
+        "BackUp",
+        "JoinEtcd",
+        "PromoteMember",
+        "JoinControlPlane",
+    ]
+    assert all(each.why for each in done)
+
+
+async def test_the_index_has_the_machines_that_are_there(stage: Stage) -> None:
+    await running(stage)
+    stage.world.cluster.scale(3)
+    await stage.until_masters(3)
+
+    def recorded() -> bool:
+        entry = stage.world.index[stage.name]
+        return {each.instance_id for each in entry.machines} == set(stage.world.machines)
+
+    await stage.until_seen("recorded", recorded)
+
+
+async def test_the_status_tells_of_every_attempt_once(stage: Stage) -> None:
+    await running(stage)
+    stage.world.cluster.scale(3)
+    await stage.until_masters(3)
+    done = len(await stage.operations())
+
+    def told() -> int:
+        return sum(len(status.done) for status in stage.world.statuses)
+
+    await stage.until_seen("told", lambda: told() >= done)
+    assert told() == len(await stage.operations())
+    assert any(isinstance(each.masters, Act) for each in stage.world.statuses)
+
+
+async def test_a_target_changed_in_the_middle_is_taken_up_after_the_step(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("join_etcd", Fault.HANGS)
+    stage.world.cluster.scale(5)
+    await stage.until_called("join_etcd")
+    stage.world.cluster.scale(1)
+    stage.world.lift_faults()
+    await stage.until_masters(1)
+
+    assert stage.world.cluster.broken_rules == []
+    assert stage.world.calls.count("launch_master") == 1
+    assert len(stage.world.machines) == 1
+
+
+async def test_pools_grow_and_shrink_and_go(stage: Stage) -> None:
+    await running(stage)
+    cluster = stage.world.cluster
+    cluster.apply_pool("blue", 3)
+    cluster.apply_pool("green", 2)
+    await stage.until_seen("grown", lambda: len(cluster.workers("blue")) + len(cluster.workers("green")) == 5)
+    cluster.apply_pool("blue", 1)
+    await stage.until_seen("shrunk", lambda: len(cluster.workers("blue")) == 1)
+    cluster.apply_pool("green", 2, deleting=True)
+    await stage.until_seen("released", lambda: "green" not in cluster.pools)
+
+    assert cluster.workers("green") == []
+    assert len(stage.world.machines) == 2
+    assert cluster.broken_rules == []
+
+
+async def test_a_scale_writes_the_number_of_masters(stage: Stage) -> None:
+    await running(stage)
+    accepted = await stage.scale(4)
+    await stage.until_masters(4)
+
+    assert any("odd number is better" in note for note in accepted.notes)
+    asked = (await stage.operations())[0]
+    assert (asked.what, asked.subject, asked.why) == ("scale", "masters to 4", "asked for by a test")
+
+
+async def test_a_scale_during_a_step_waits_for_its_end(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("join_etcd", Fault.HANGS)
+    await stage.scale(3)
+    await stage.until_called("join_etcd")
+    accepted = await stage.scale(1)
+
+    assert any("after the step that runs: Let i-" in note for note in accepted.notes)
+    assert stage.world.calls.count("set_replicas") == 1
+    stage.world.lift_faults()
+    await stage.until_masters(1)
+    assert stage.world.cluster.broken_rules == []
+
+
+@pytest.mark.parametrize("target", [0, -1])
+async def test_a_scale_to_nothing_is_refused(stage: Stage, target: int) -> None:
+    await running(stage)
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await stage.scale(target)
+
+    cause = refused.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == INVALID_INPUT
+    assert "cannot run a cluster" in cause.message
+    assert "set_replicas" not in stage.world.calls
+
+
+async def test_a_cluster_in_the_making_is_not_scaled(stage: Stage) -> None:
+    stage.world.fail("await_stack", Fault.HANGS)
+    await stage.create()
+    await stage.until_called("await_stack")
+    with pytest.raises(WorkflowUpdateFailedError) as refused:
+        await stage.scale(3)
+
+    assert "is Creating" in str(refused.value.cause)
+
+
+async def test_a_scale_keeps_a_cluster_whose_workflow_is_gone(stage: Stage) -> None:
+    await running(stage)
+    await stage.handle.terminate("the Temporal database is lost")
+    await stage.scale(3, record=stage.world.index[stage.name])
+    await stage.until_masters(3)
+
+    assert stage.world.cluster.broken_rules == []
+
+
+async def test_a_step_that_fails_is_told_and_tried_again(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("launch_master", Fault.REFUSED)
+    stage.world.cluster.scale(3)
+    progress = await waiting(stage, "launch_master was refused")
+
+    assert progress.phase is Phase.RUNNING
+    assert progress.waiting_until is not None
+    assert progress.then == "wdrip looks again"
+    failed = (await stage.operations())[-1]
+    assert (failed.what, failed.outcome) == ("LaunchMaster", Outcome.FAILED)
+    assert "was refused" in failed.detail
+    assert stage.world.calls.count("launch_master") == 1
+
+
+async def test_a_lost_reply_makes_no_second_machine(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("launch_master", Fault.REPLY_LOST)
+    stage.world.cluster.scale(2)
+    await stage.until_masters(2)
+
+    assert stage.world.calls.count("launch_master") == 2
+    assert len(stage.world.machines) == 2
+
+
+@pytest.mark.parametrize("step", ["launch_master", "join_etcd", "take_backup"])
+async def test_a_delete_during_a_step_ends_it_and_leaves_nothing(stage: Stage, step: str) -> None:
+    await running(stage)
+    stage.world.fail(step, Fault.HANGS)
+    stage.world.cluster.scale(3)
+    await stage.until_called(step)
+    await stage.delete()
+
+    assert "deleted" in await stage.result()
+    assert stage.world.billed() == []
+    assert stage.world.index == {}
+
+
+async def test_a_delete_does_not_wait_for_a_look(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("observe", Fault.HANGS)
+    looks = stage.world.looks.count("observe")
+    stage.world.cluster.scale(3)
+    await stage.until_seen("looked", lambda: stage.world.looks.count("observe") > looks)
+    await stage.delete()
+
+    assert "deleted" in await stage.result()
+    assert stage.world.billed() == []
+
+
+async def test_a_machine_that_fails_is_healed(stage: Stage) -> None:
+    await running(stage)
+    cluster = stage.world.cluster
+    cluster.apply_pool("blue", 3)
+    await stage.until_seen("grown", lambda: len(cluster.workers("blue")) == 3)
+    # A minute of the cluster's passes in a second: patience is counted in minutes.
+    cluster.hurry(60)
+    ill = cluster.workers("blue")[0]
+    cluster.break_machine(ill.machine.instance_id)
+    await stage.until_seen("healed", lambda: ill.well)
+
+    done = (await stage.operations())[-1]
+    assert (done.what, done.subject) == ("RestartServices", ill.machine.instance_id)
+    assert "not Ready" in done.why
+
+
+async def test_a_lost_quorum_waits_for_approval_and_destroys_nothing(stage: Stage) -> None:
+    await running(stage)
+    cluster = stage.world.cluster
+    cluster.scale(3)
+    await stage.until_masters(3)
+    machines = dict(stage.world.machines)
+    cluster.hurry(60)
+    for host in cluster.masters()[:2]:
+        cluster.lose(host.machine.instance_id)
+    progress = await waiting(stage, "approval of a recovery")
+
+    assert "voters can come back" in progress.waiting_for
+    assert progress.then == "nothing happens by itself"
+    assert len(cluster.hosts) == 1
+    assert set(stage.world.machines) == set(machines)
+
+
+@pytest.mark.parametrize("step", ["launch_master"])
+async def test_a_worker_that_comes_back_goes_on_where_the_other_was(temporal_address: str, step: str) -> None:
+    client = await Client.connect(temporal_address, data_converter=pydantic_data_converter)
+    with ThreadPoolExecutor(CONCURRENT_ACTIVITIES) as executor:
+        stage = Stage(client, executor)
+        async with stage.worker():
+            await running(stage)
+            stage.world.fail(step, Fault.HANGS)
+            stage.world.cluster.scale(3)
+            await stage.until_called(step)
+        stage.world.lift_faults()
+        async with stage.worker():
+            await stage.until_masters(3)
+
+    assert stage.world.cluster.broken_rules == []
+    assert len(stage.world.machines) == 3
+
+
+async def test_an_idle_cluster_costs_two_activities_and_no_timer_a_round(stage: Stage) -> None:
+    """docs/architecture.md promises what follows from it: twelve rounds an hour, 24 activities."""
+    await running(stage)
+    cluster = stage.world.cluster
+    await idle(stage)
+    before = await events(stage)
+    for _ in range(3):
+        watches = stage.world.looks.count("await_change") + 1
+        cluster.tick()
+        async with asyncio.timeout(30):
+            while stage.world.looks.count("await_change") < watches:
+                await asyncio.sleep(0.02)
+        await idle(stage)
+    added = (await events(stage))[len(before) :]
+
+    assert added.count("ACTIVITY_TASK_SCHEDULED") == 6
+    assert added.count("TIMER_STARTED") == 0
+    assert len(added) <= 3 * IDLE_ROUND_EVENTS
+
+
+IDLE_ROUND_EVENTS = 13
+"""Two activities of three events, and the workflow tasks that their ends ask for."""
+
+
+async def idle(stage: Stage) -> None:
+    """Wait until nothing but a watch runs."""
+    async with asyncio.timeout(30):
+        while True:
+            pending = (await stage.handle.describe()).raw_description
+            names = [each.activity_type.name for each in pending.pending_activities]
+            if names == ["await_change"] and not pending.HasField("pending_workflow_task"):
+                return
+            await asyncio.sleep(0.02)
+
+
+async def events(stage: Stage) -> list[str]:
+    """Types of the events of the cluster's workflow so far."""
+    history = await stage.handle.fetch_history()
+    return [EventType.Name(each.event_type).removeprefix("EVENT_TYPE_") for each in history.events]
+
+
+async def test_the_wait_says_until_when(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("launch_master", Fault.REFUSED)
+    stage.world.cluster.scale(3)
+    progress = await waiting(stage, "was refused")
+
+    assert progress.waiting_since is not None
+    assert progress.waiting_until is not None
+    assert timedelta() < progress.waiting_until - progress.waiting_since <= timedelta(minutes=1)

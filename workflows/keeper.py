@@ -1,0 +1,289 @@
+"""The loop that keeps a running cluster as it shall be: look, decide, act, look again.
+
+Nothing is carried from one turn to the next but what is remembered: a crash, a duplicate event or a person's
+change in between costs another look. One step runs at a time.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.index import Index
+    from activities.master_set import MasterSets
+    from activities.observation import Observation
+    from activities.status import Status
+    from activities.tasks import Observed, ObserveTask, ScaleTask, StatusTask, StepResult
+    from wdrip.failures import PERMANENT
+    from wdrip.models.cluster import ClusterRecord, Machine, StepStatus
+    from wdrip.models.observation import Attempt, ClusterObservation, Health, Outcome
+    from wdrip.models.operation import MOST_OPERATIONS, Operation
+    from wdrip.planning.decision import Act, Decision, Hold, QuorumLost
+    from wdrip.planning.memory import refreshed
+from workflows.alarm import Alarm
+from workflows.board import Board
+from workflows.calls import act as carry_out
+from workflows.calls import together
+from workflows.decide import Verdict, decide
+from workflows.failures import reason
+from workflows.state import ClusterState, Keeping
+from workflows.steps import failed_attempts, perform, plan_of, subject_of
+
+OPERATION = "keep"
+"""`Progress.operation` of a cluster that has been created."""
+
+_LOOK = timedelta(minutes=2)
+_TELL = timedelta(seconds=30)
+_WRITE = timedelta(seconds=30)
+_SHOWN = 6
+"""Steps that progress shows: the latest."""
+
+
+class Keeper:
+    """Keeps one cluster, upon the state of its `Cluster` workflow."""
+
+    def __init__(self, state: ClusterState, board: Board) -> None:
+        self._state = state
+        self._board = board
+        self.alarm = Alarm(state.keeping)
+        self.word = ""
+        """What the loop is at, in one word for a search attribute; empty when all is well."""
+
+    async def turn(self, interrupted: Callable[[], bool]) -> None:
+        """Look once; carry out a step, or wait until another look makes sense.
+
+        interrupted: whether something else than keeping is to be done; it ends the wait.
+        """
+        await self.alarm.set(self._record)
+        await self._write_target()
+        verdict = await self._look()
+        chosen = verdict.chosen
+        self._say(chosen)
+        if isinstance(chosen, Act):
+            await together(self._tell(verdict), self._act(chosen))
+            return
+        await self._tell(verdict)
+        until = chosen.until if isinstance(chosen, Hold) else None
+        settled = chosen.kind == "settled" and self._keeping.scale is None
+        await self.alarm.wait(until, settled, interrupted)
+
+    # --- look -----------------------------------------------------------------------------------
+
+    async def _look(self) -> Verdict:
+        keeping = self._keeping
+        try:
+            observed = await carry_out(
+                Observation.observe,
+                ObserveTask(record=self._record, memory=keeping.memory, previous=keeping.observed),
+                summary=f"Look at {self._record.name}",
+                deadline=_LOOK,
+                cancellation=ActivityCancellationType.TRY_CANCEL,
+            )
+        except FailureError as error:
+            return _held(f"the cluster could not be looked at: {reason(error)}", "NotSeen")
+        keeping.observed = observed
+        keeping.memory = refreshed(keeping.memory, observed.observation)
+        await self._record_machines(observed.observation)
+        return self._decide(observed)
+
+    def _decide(self, observed: Observed) -> Verdict:
+        try:
+            verdict = decide(observed, self._keeping.memory, self._record.config)
+        except Exception as error:  # noqa: BLE001
+            # A fault in a decision must not keep a delete away, as a failing workflow task would.
+            workflow.logger.exception("no decision")
+            return _held(f"wdrip cannot decide: {type(error).__name__}: {error}", "Fault")
+        keeping = self._keeping
+        if not isinstance(verdict.chosen, Act) or keeping.last_step != _key(verdict.chosen):
+            keeping.last_step, keeping.repeated = "", 0
+        elif keeping.quiet < keeping.repeated:
+            words = f"{verdict.chosen.step.value} was carried out, and what it changed is not seen yet"
+            return Verdict(Hold(reason=words, condition="NotSeenYet"), verdict.masters)
+        return verdict
+
+    async def _record_machines(self, observation: ClusterObservation) -> None:
+        """Bring the index entry up to date when machines came or went."""
+        machines = [
+            Machine(
+                instance_id=each.instance_id,
+                private_ip=each.private_ip,
+                zone_id=each.zone_id,
+                role=each.role,
+            )
+            for each in sorted(observation.machines, key=lambda each: (each.created, each.instance_id))
+            if each.private_ip
+        ]
+        # A cluster without any machine is more likely a list that lags behind.
+        if not machines or machines == self._record.machines:
+            return
+        record = self._record.model_copy(update={"machines": machines, "updated": workflow.now()})
+        try:
+            await carry_out(
+                Index.save_record, record, summary="Record the machines in the index", deadline=_WRITE
+            )
+        except FailureError as error:
+            # The next look tries again: the record says only what the index says.
+            workflow.logger.warning("the index was not brought up to date: %s", reason(error))
+            return
+        self._state.record = record
+
+    # --- act ------------------------------------------------------------------------------------
+
+    async def _act(self, step: Act) -> None:
+        started = workflow.now()
+        attempts = await self._attempts(step, started)
+        keeping = self._keeping
+        for attempt in attempts:
+            keeping.memory = keeping.memory.record(attempt)
+        keeping.untold = [*keeping.untold, *attempts]
+        keeping.last_step, keeping.repeated = _key(step), keeping.repeated + 1
+        keeping.quiet = 0
+        self._remember(step.step.value, subject_of(step), step.reason, started, _failures(attempts))
+
+    async def _attempts(self, step: Act, started: datetime) -> tuple[Attempt, ...]:
+        """Carry the step out; a failure of whatever kind is an attempt that failed."""
+        attempt_id = workflow.uuid4().hex[:12]
+        observed = self._keeping.observed
+        plan = plan_of(step, observed.observation if observed else None, attempt_id)
+        result = StepResult(attempts=())
+        try:
+            async with self._board.step(plan) as shown:
+                result = await perform(self._record, step, attempt_id, plan)
+        except FailureError as error:
+            return failed_attempts(step, started, workflow.now(), reason(error))
+        finally:
+            self._board.keep_last(_SHOWN)
+        failed = _failures(result.attempts)
+        if failed:
+            shown.status, shown.detail = StepStatus.FAILED, failed
+        return result.attempts
+
+    async def _write_target(self) -> None:
+        """Carry out a `scale` that was accepted; one that cannot be written now stays for the next turn."""
+        request = self._keeping.scale
+        if request is None:
+            return
+        started = workflow.now()
+        try:
+            await carry_out(
+                MasterSets.set_replicas,
+                ScaleTask(record=self._record, replicas=request.target),
+                summary=f"Set the MasterSet to {request.target} replicas",
+                deadline=_WRITE,
+            )
+        except FailureError as error:
+            workflow.logger.warning("the MasterSet was not written: %s", reason(error))
+            return
+        if self._keeping.scale is request:
+            # Nobody has asked for another number meanwhile.
+            self._keeping.scale = None
+        self._keeping.quiet = 0
+        why = f"asked for by {request.requested_by or 'somebody'}"
+        self._remember("scale", f"masters to {request.target}", why, started, "")
+
+    # --- tell -----------------------------------------------------------------------------------
+
+    async def _tell(self, verdict: Verdict) -> None:
+        """Write the status into the cluster's own objects when it says something new."""
+        keeping, observed = self._keeping, self._keeping.observed
+        if observed is None or observed.observation.api is not Health.HEALTHY:
+            return
+        words = _digest(observed.observation, verdict)
+        if words == keeping.told and not keeping.untold:
+            return
+        task = StatusTask(
+            record=self._record,
+            observed=observed,
+            memory=keeping.memory,
+            masters=verdict.masters,
+            done=tuple(keeping.untold),
+        )
+        try:
+            await carry_out(
+                Status.write_status,
+                task,
+                summary="Write the status of MasterSet and NodePools",
+                deadline=_TELL,
+                cancellation=ActivityCancellationType.TRY_CANCEL,
+            )
+        except FailureError as error:
+            workflow.logger.warning("the status was not written: %s", reason(error))
+            return
+        # Steps may have ended meanwhile.
+        keeping.told, keeping.untold = words, keeping.untold[len(task.done) :]
+
+    def _say(self, decision: Decision) -> None:
+        """What the loop is at, for progress, details and search attributes."""
+        scale = self._keeping.scale
+        if isinstance(decision, Act):
+            self.word, waits = decision.step.value, ""
+        elif isinstance(decision, QuorumLost):
+            self.word = "QuorumLost"
+            waits = "; ".join((f"approval of a recovery: {decision.reason}", *decision.evidence))
+        elif isinstance(decision, Hold):
+            self.word, waits = decision.condition, decision.reason
+        else:
+            self.word, waits = "", ""
+        if scale is not None:
+            waits = f"the API server, to ask it for {scale.target} masters; {waits}".removesuffix("; ")
+        if self.word or waits:
+            self._state.progress.operation = OPERATION
+        until = decision.until if isinstance(decision, Hold) else None
+        then = "wdrip looks again" if self.word != "QuorumLost" else "nothing happens by itself"
+        self._board.hold(waits, until, then)
+
+    def _remember(self, what: str, subject: str, why: str, started: datetime, failure: str) -> None:
+        operation = Operation(
+            what=what,
+            subject=subject,
+            why=why,
+            started=started,
+            finished=workflow.now(),
+            outcome=Outcome.FAILED if failure else Outcome.DONE,
+            detail=failure,
+        )
+        self._keeping.operations = [*self._keeping.operations, operation][-MOST_OPERATIONS:]
+
+    @property
+    def _keeping(self) -> Keeping:
+        return self._state.keeping
+
+    @property
+    def _record(self) -> ClusterRecord:
+        if self._state.record is None:
+            raise ApplicationError("no cluster has been accepted", type=PERMANENT, non_retryable=True)
+        return self._state.record
+
+
+def _held(why: str, condition: str) -> Verdict:
+    hold = Hold(reason=why, condition=condition)
+    return Verdict(hold, hold)
+
+
+def _key(step: Act) -> str:
+    return f"{step.step.value} {step.target.model_dump_json(exclude_defaults=True)}"
+
+
+def _failures(attempts: tuple[Attempt, ...]) -> str:
+    """Why attempts failed, each reason once; empty when none did."""
+    words = [each.detail or "no reason given" for each in attempts if each.outcome is Outcome.FAILED]
+    return "; ".join(dict.fromkeys(words))
+
+
+def _digest(observation: ClusterObservation, verdict: Verdict) -> str:
+    """What a status says that may change from one look to the next."""
+    told = (
+        verdict.masters.model_dump_json(),
+        verdict.chosen.model_dump_json(),
+        sorted((each.instance_id, each.status) for each in observation.machines),
+        sorted((each.name, each.ready, each.unschedulable) for each in observation.nodes or ()),
+        sorted((each.id, each.learner, each.leader, each.health) for each in observation.members or ()),
+        observation.master_set.model_dump_json() if observation.master_set else "",
+        [each.model_dump_json() for each in observation.node_pools or ()],
+        observation.backends,
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()

@@ -91,13 +91,18 @@ Decision = Annotated[Act | Hold | Settled | QuorumLost, Field(discriminator="kin
 def first_of(decisions: Iterable[Act | Hold | Settled | QuorumLost]) -> Act | Hold | Settled | QuorumLost:
     """The one to follow: the first that acts or finds quorum lost, else the first that holds, else settled.
 
+    A hold is told with the first one's reason, and lasts until the earliest of them ends.
+
     A hold of one planner does not stop the next: what must not happen meanwhile, each sees for itself. A lost
     quorum stops all after it.
     """
-    held: Hold | None = None
+    held: list[Hold] = []
     for decision in decisions:
         if isinstance(decision, Act | QuorumLost):
             return decision
-        if isinstance(decision, Hold) and held is None:
-            held = decision
-    return held or Settled()
+        if isinstance(decision, Hold):
+            held.append(decision)
+    if not held:
+        return Settled()
+    until = min((each.until for each in held if each.until is not None), default=None)
+    return held[0].model_copy(update={"until": until})

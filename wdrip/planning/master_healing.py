@@ -11,8 +11,17 @@ from wdrip.models.observation import MASTERS, ClusterObservation, Memory
 from wdrip.models.step_kind import StepKind
 from wdrip.planning import memory as symptoms
 from wdrip.planning.decision import Act, Hold, Settled
-from wdrip.planning.ladder import SEEN_TWICE, Rung, tried_in_words, under_way
-from wdrip.planning.replacement import MOST_TRIES, is_begun_anew, is_ill, leaves_now, rung_for, to_replace
+from wdrip.planning.ladder import SEEN_TWICE, Rung, tried_in_words
+from wdrip.planning.replacement import (
+    MOST_TRIES,
+    given_time,
+    is_begun_anew,
+    is_complete,
+    is_ill,
+    leaves_now,
+    rung_for,
+    to_replace,
+)
 from wdrip.planning.retirement import lead_elsewhere, leave_etcd, target_of
 from wdrip.planning.retries import RECENT, failures, pause_until
 from wdrip.planning.roster import Master, masters_of
@@ -87,9 +96,10 @@ def _healed(observation: ClusterObservation, memory: Memory, masters: Sequence[M
     if not ill or leaves_now(observation, masters, replaced) is not None:
         # While one leaves, the others wait: one master at a time.
         return None
-    for master in ill:
-        until = under_way(memory, master.id, at)
-        if until is not None:
+    for master in masters:
+        # Also one that rejoins: the next master's turn comes when this one is well, or its time is over.
+        until = given_time(memory, master, at)
+        if until is not None and not is_complete(observation, master):
             return Hold(
                 reason=f"{master.id} is given time {tried_in_words(memory, master.id, at)}", until=until
             )

@@ -1,13 +1,13 @@
 """Which masters have to be replaced: a new one comes, and they go."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from wdrip import names
 from wdrip.models.observation import MASTERS, ClusterObservation, Health, Memory, Outcome
 from wdrip.models.step_kind import StepKind
 from wdrip.planning import memory as symptoms
-from wdrip.planning.ladder import ILL_AFTER, SEEN_TWICE, Rung, next_rung, tried_in_words
+from wdrip.planning.ladder import ILL_AFTER, SEEN_TWICE, Rung, next_rung, tried_in_words, under_way
 from wdrip.planning.quorum import Change, ChangeKind, projection
 from wdrip.planning.retries import RECENT, failures
 from wdrip.planning.roster import Master, is_well
@@ -44,16 +44,24 @@ def to_replace(observation: ClusterObservation, memory: Memory, masters: Sequenc
 def is_ill(observation: ClusterObservation, memory: Memory, master: Master) -> bool:
     """Whether the master's Node or member has been unwell for longer than patience."""
     at = observation.at
-    if not master.running:
+    if not master.running or not master.votes or _is_rejoining(memory, master):
+        # What is still on its way in has deadlines of its own.
         return False
-    if master.member is not None and master.votes and master.member.data_missing:
+    if master.member is not None and master.member.data_missing:
         since = symptoms.since(memory, symptoms.MEMBER_ILL, master.id)
         return since is not None and at - since >= SEEN_TWICE
-    joined = memory.last(master.id, StepKind.JOIN_CONTROL_PLANE)
-    if joined is not None and joined.outcome is Outcome.DONE and at - joined.finished < JOIN_GRACE:
+    grace = _join_grace(memory, master)
+    if grace is not None and at < grace:
         return False
     starts = (symptoms.since(memory, kind, master.id) for kind in (symptoms.UNREADY, symptoms.MEMBER_ILL))
     return any(start is not None and at - start >= ILL_AFTER for start in starts)
+
+
+def given_time(memory: Memory, master: Master, at: datetime) -> datetime | None:
+    """Until when the master's last rung, or its join, is given time to help; None when none is."""
+    times = (under_way(memory, master.id, at), _join_grace(memory, master))
+    until = max((each for each in times if each is not None), default=at)
+    return until if until > at else None
 
 
 def rung_for(observation: ClusterObservation, memory: Memory, master: Master) -> Rung:
@@ -79,7 +87,7 @@ def leaves_now(
     still votes well goes after.
     """
     going = [each for each in masters if each.id in replaced]
-    broken = next((each for each in going if not each.etcd_healthy), None)
+    broken = next((each for each in going if not (each.votes and each.etcd_healthy)), None)
     if broken is not None or not going or observation.master_set is None:
         return broken
     serving = [
@@ -109,6 +117,16 @@ def is_complete(observation: ClusterObservation, master: Master) -> bool:
         and master.node is not None
         and is_well(master.node, observation.at)
     )
+
+
+def _join_grace(memory: Memory, master: Master) -> datetime | None:
+    joined = memory.last(master.id, StepKind.JOIN_CONTROL_PLANE)
+    return joined.finished + JOIN_GRACE if joined is not None and joined.outcome is Outcome.DONE else None
+
+
+def _is_rejoining(memory: Memory, master: Master) -> bool:
+    last = memory.last(master.id, StepKind.REPLACE_SYSTEM_DISK, StepKind.JOIN_CONTROL_PLANE)
+    return last is not None and last.step is StepKind.REPLACE_SYSTEM_DISK and last.outcome is Outcome.DONE
 
 
 def _reason(observation: ClusterObservation, memory: Memory, master: Master, storm: bool) -> str:

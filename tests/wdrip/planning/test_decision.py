@@ -1,5 +1,7 @@
 """Which of several decisions is followed."""
 
+from datetime import UTC, datetime
+
 import pytest
 from pydantic import TypeAdapter
 
@@ -9,6 +11,7 @@ ACT = Act(step=StepKind.REBOOT, target=Target(instance_id="i-1"), reason="it is 
 OTHER = Act(step=StepKind.DRAIN, reason="another")
 HOLD = Hold(reason="wait")
 LATER = Hold(reason="wait for something else")
+SOON, LATE = (Hold(reason="wait", until=datetime(2026, 3, 1, 12, minute, tzinfo=UTC)) for minute in (1, 2))
 LOST = QuorumLost(reason="gone", evidence=("m0: its machine is gone",))
 
 
@@ -18,6 +21,7 @@ LOST = QuorumLost(reason="gone", evidence=("m0: its machine is gone",))
         ((), Settled()),
         ((Settled(), Settled()), Settled()),
         ((Settled(), HOLD, LATER), HOLD),
+        ((LATE, HOLD, SOON), SOON),
         ((HOLD, ACT, OTHER), ACT),
         ((HOLD, LOST, ACT), LOST),
         ((ACT, LOST), ACT),

@@ -1,11 +1,16 @@
 """A cluster's machines, found by their tags."""
 
+from time import monotonic
+
 from activities.waiting import Look, wait_for
 from wdrip import names
 from wdrip.clients.ecs import EcsClient, Instance
 from wdrip.errors import PermanentError
 from wdrip.models.cluster import ClusterRecord, Machine
 from wdrip.models.observation import MachineState
+
+STOPPED_SECONDS = 60
+"""How long a machine that was started may still be shown as stopped."""
 
 _LOOK_AT_MACHINE = "look at the machine in the ECS console"
 
@@ -36,12 +41,18 @@ def require_machine(ecs: EcsClient, record: ClusterRecord, instance_id: str) -> 
 
 
 def await_running(ecs: EcsClient, instance_id: str) -> Instance:
-    """Wait until the machine runs, has its address, and its Cloud Assistant takes commands."""
+    """Wait until the machine runs, has its address, and its Cloud Assistant takes commands.
+
+    Raises PermanentError when it goes on being stopped.
+    """
+    begun = monotonic()
 
     def runs() -> Instance | Look:
         instance = ecs.instance(instance_id)
         if instance is None:
             return Look(seen="not listed yet")
+        if instance.status == "Stopped" and monotonic() - begun > STOPPED_SECONDS:
+            raise PermanentError(f"machine {instance_id} stays stopped; {_LOOK_AT_MACHINE}")
         if instance.status != "Running" or not instance.private_ip:
             return Look(seen=instance.status)
         return instance

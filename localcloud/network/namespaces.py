@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from localcloud.network import haproxy, netns
@@ -74,6 +75,9 @@ class NamespaceFabric:
                 return
             await self._remove_namespace(machine)
         cable = _cable(interface.machine_id)
+        # The kernel takes an old namespace down later than it is asked to, and the machine's cable with it.
+        with suppress(netns.CommandFailedError):
+            await netns.ip("link", "delete", cable, namespace=router)
         await netns.ip("netns", "add", machine)
         pair = ("address", interface.mac, "type", "veth", "peer", "name", cable, "netns", router)
         await netns.ip("link", "add", "eth0", "netns", machine, *pair)

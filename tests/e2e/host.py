@@ -18,7 +18,8 @@ def traces(stack: Stack) -> list[str]:
     mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     groups = [str(path) for path in Path("/sys/fs/cgroup").glob(f"*/{name}*")]
     sockets = [str(path) for path in Path("/run").glob(f"{name}*")]
-    processes = [line for line in _output("ps", "-ww", "-eo", "pid,args").splitlines() if str(stack.home) in line]
+    running = _output("ps", "-ww", "-eo", "pid,args").splitlines()
+    processes = [line for line in running if str(stack.home) in line]
     return [
         *namespaces,
         *(mount for mount in mounts if str(stack.home) in mount),

@@ -1,5 +1,5 @@
-"""The operations on real machines: a control plane from nothing, again, cut off, undone; a second master and a
-worker that come, reach each other, and go.
+"""The operations on real machines: a control plane from nothing, again, cut off, undone; a second master and
+a worker that come, reach each other, and go.
 
 The machines are the bare ones of the benchmark: no cloud is in between, so what fails is the script's own.
 """

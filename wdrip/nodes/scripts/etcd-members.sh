@@ -1,5 +1,6 @@
 #!/bin/bash
 # What changing etcd's membership has in common. It runs on a machine that is a healthy member itself.
+# shellcheck disable=SC2034  # for the scripts that this one is put before
 NO_SUCH_MEMBER=67
 
 # The members, one a line: id, status, name, peer URL, client URL, whether a learner.

@@ -91,6 +91,10 @@ _Whole = Annotated[int, Strict()]
 
 _Label = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 
+_ClusterName = r"[a-z][a-z0-9-]{0,52}[a-z0-9]"
+"""A security group's name has at least 2 characters, and a machine's host name (`<name>-master-99`) at most
+64 (ECS CreateSecurityGroup, RunInstances)."""
+
 
 def _dns_name(value: str) -> str:
     label = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -248,9 +252,9 @@ class ClusterConfig(Document):
     clusterid: Annotated[
         str,
         _matching(
-            _Label,
-            "is not a name that Kubernetes, ROS and OSS all accept",
-            "use at most 63 lower-case letters, digits and inner hyphens, beginning with a letter",
+            _ClusterName,
+            "is not a name that Kubernetes, ROS, ECS and OSS all accept",
+            "use 2 to 54 lower-case letters, digits and inner hyphens, beginning with a letter",
         ),
     ] = Field(description="The cluster's name, e.g. `kubernetes-id-001`; also its ROS stack's.")
     iaas: Iaas

@@ -144,7 +144,7 @@ def test_names_of_every_length_fit_the_services(name: str) -> None:
 
 def test_long_names_that_differ_at_the_end_get_different_roles() -> None:
     one, other = (
-        {each["RoleName"] for each in resources(guide_config("a" * 62 + last), "RAM::Role").values()}
+        {each["RoleName"] for each in resources(guide_config("a" * 53 + last), "RAM::Role").values()}
         for last in "xy"
     )
     assert not one & other

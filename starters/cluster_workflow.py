@@ -26,12 +26,20 @@ from temporalio.service import RPCError, RPCStatusCode
 from starters.temporal import no_such_cluster, no_worker
 from wdrip import failures, names
 from wdrip.errors import InvalidInput, PermanentError, WdripError
-from wdrip.models.cluster import Accepted, ClusterRecord, CreateRequest, DeleteRequest, Progress
+from wdrip.models.cluster import (
+    Accepted,
+    ClusterRecord,
+    CreateRequest,
+    DeleteRequest,
+    Progress,
+    ScaleRequest,
+)
 from workflows.state import ClusterState
 
 WORKFLOW = "Cluster"
 CREATE = "create"
 DELETE = "delete"
+SCALE = "scale"
 PROGRESS = "progress"
 
 # The worker's check against the cloud has three minutes (workflows.plans.VALIDATE) and tries to use them.
@@ -72,6 +80,15 @@ async def request_delete(
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
         raise _in_words(error, client, name) from error
     return accepted
+
+
+async def request_scale(client: Client, request: ScaleRequest, record: ClusterRecord) -> Accepted:
+    """Ask for a number of masters. record: the cluster's index entry; with it the cluster need not have a
+    running workflow.
+
+    Raises InvalidInput when the number or the cluster's phase does not allow it.
+    """
+    return await _update_with_start(client, SCALE, request, ClusterState(cluster=record.name, record=record))
 
 
 async def query_progress(client: Client, name: str) -> Progress:

@@ -31,7 +31,7 @@ _SILENT = (
     RPCStatusCode.FAILED_PRECONDITION,
 )
 _STILL_OPEN = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
-_SETTLED = {("create", Phase.RUNNING), ("delete", Phase.DELETED)}
+_SETTLED = {("create", Phase.RUNNING), ("keep", Phase.RUNNING), ("delete", Phase.DELETED)}
 
 Resources = Callable[[str], Sequence[Row]]
 """Asks the cloud for the rows of a stack by its id (empty: there is none yet)."""

@@ -12,15 +12,16 @@ from starters.session import load_config, open_bucket, require_record
 from wdrip import names
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.cluster import ClusterRecord
-from wdrip.models.provider_config import Provider
+from wdrip.models.provider_config import Provider, WdripConfig
 
 _API_PORT = 6443
+_RESOURCES = ("cluster", "kubeconfig", "operations")
 
 
 @click.command(name="get")
 @click.option("-n", "--name", help="The cluster's name (`clusterid`); without it all clusters are listed.")
-@click.option("-r", "--resource", type=click.Choice(["cluster", "kubeconfig"]), default="cluster",
-              show_default=True, help="What to get of the cluster.")  # fmt: skip
+@click.option("-r", "--resource", type=click.Choice(_RESOURCES), default="cluster", show_default=True,
+              help="What to get of the cluster.")  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Choice(["table", "yaml", "json"]), default="table", show_default=True
 )
@@ -30,11 +31,14 @@ _API_PORT = 6443
 @click.option("--merge", is_flag=True, help="Add to what that file holds, instead of replacing it.")
 def command(name: str | None, resource: str, output: str, path: Path | None, merge: bool) -> int:
     """List clusters with their endpoints, show one in full, or write its kubeconfig."""
-    provider = load_config().provider()
+    config = load_config()
+    provider = config.provider()
     if resource == "kubeconfig":
         _write_kubeconfig(provider, name, path, merge)
     elif path is not None or merge:
         raise InvalidInput("--write", "only a kubeconfig is written to a file", "add `-r kubeconfig`")
+    elif resource == "operations":
+        _show_operations(config, name, output)
     else:
         _show_clusters(provider, name, output)
     return DONE
@@ -72,6 +76,20 @@ def _document(records: list[object], name: str | None, output: str) -> str:
     import yaml
 
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def _show_operations(config: WdripConfig, name: str | None, output: str) -> None:
+    if name is None:
+        raise InvalidInput("--name", "operations belong to one cluster", "add `-n NAME`")
+    import asyncio
+
+    from starters.operations import ask_operations, operations_table
+
+    operations = asyncio.run(ask_operations(config, name))
+    if output == "table":
+        print(operations_table(operations))
+    else:
+        print(_document([each.model_dump(mode="json") for each in operations], None, output))
 
 
 def _write_kubeconfig(provider: Provider, name: str | None, path: Path | None, merge: bool) -> None:

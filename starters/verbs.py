@@ -7,6 +7,7 @@ VERBS = {
     "delete": "delete a cluster and everything it was made of",
     "down": "stop the local stack and remove it with its clusters",
     "get": "list clusters, show one, or write its kubeconfig",
+    "scale": "set how many masters a cluster has",
     "schema": "print the JSON Schema of the files that wdrip reads",
     "token": "make the token that machines join a cluster with",
     "up": "start the local stack: Temporal, the local cloud and a worker",

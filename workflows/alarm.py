@@ -37,6 +37,7 @@ class Alarm:
         self._keeping = keeping
         self._watch: ActivityHandle[Change] | None = None
         self._woken = False
+        self._broken = False
 
     def wake(self) -> None:
         """Something was asked for: the next wait ends at once."""
@@ -45,6 +46,10 @@ class Alarm:
     async def set(self, record: ClusterRecord) -> None:
         """See that a watch runs, and what it compares with. Before a look, so that nothing falls between."""
         self._collect()
+        if self._broken:
+            # Once without: a watch that always breaks must not make a look follow the other at once.
+            self._broken = False
+            return
         if not self._keeping.seen:
             await self._begin(record)
         if self._watch is None:
@@ -84,6 +89,7 @@ class Alarm:
         error = watch.exception()
         if error is not None:
             workflow.logger.warning("the watch ended: %s", reason(error))
+            self._broken = True
             return
         change = watch.result()
         self._keeping.seen = change.seen

@@ -76,3 +76,23 @@ async def test_a_long_life_goes_over_runs_and_forgets_nothing(short_runs: Stage)
     await stage.delete()
     await stage.result()
     assert stage.world.billed() == []
+
+
+async def test_a_scaling_goes_over_runs_and_loses_nothing(short_runs: Stage) -> None:
+    stage = short_runs
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    first = (await stage.handle.describe()).run_id
+    await stage.scale(3)
+    await stage.until_masters(3)
+    await stage.scale(1)
+    await stage.until_masters(1)
+
+    assert (await stage.handle.describe()).run_id != first
+    assert stage.world.cluster.broken_rules == []
+    done = [each.what for each in await stage.operations()]
+    assert done.count("scale") == 2
+    assert done.count("LaunchMaster") == done.count("DeleteMachine") == 2
+    await stage.delete()
+    await stage.result()
+    assert stage.world.billed() == []

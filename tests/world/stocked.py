@@ -21,7 +21,7 @@ PACKAGE = PackageEntry(
 
 def stock(cloud: MemoryCloud) -> MemoryCloud:
     """Put image and package there."""
-    image = guide_config("c").iaas.image
+    image = guide_config("c1").iaas.image
     cloud.machines.images[image] = Image(image, "CentOS 7.9", "Available", 20)
     index = PackageIndex(packages=[PACKAGE])
     cloud.oss.objects[names.PACKAGE_INDEX_KEY] = index.model_dump_json().encode()

@@ -37,6 +37,9 @@ class Watch:
             until = min(until, task.until)
         seen = dict(task.seen)
         while True:
+            if activity.is_worker_shutdown():
+                # Else every stop of a worker would take its whole grace period.
+                raise TemporaryError("the worker stops; another one watches on", retry_after=0.1)
             found = self._look(task.record)
             if found is not None and not seen:
                 seen = found

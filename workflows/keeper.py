@@ -150,13 +150,12 @@ class Keeper:
         observed = self._keeping.observed
         plan = plan_of(step, observed.observation if observed else None, attempt_id)
         result = StepResult(attempts=())
+        self._board.keep_last(_SHOWN - 1)
         try:
             async with self._board.step(plan) as shown:
                 result = await perform(self._record, step, attempt_id, plan)
         except FailureError as error:
             return failed_attempts(step, started, workflow.now(), reason(error))
-        finally:
-            self._board.keep_last(_SHOWN)
         failed = _failures(result.attempts)
         if failed:
             shown.status, shown.detail = StepStatus.FAILED, failed

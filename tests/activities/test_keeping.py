@@ -1,0 +1,191 @@
+"""Looking at a cluster, watching it and telling its status, upon a cloud in memory."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.observation import Observation
+from activities.status import Status
+from activities.tasks import Observed, ObserveTask, StatusTask, WatchTask
+from activities.watch import Watch
+from tests.activities.conftest import Run
+from tests.activities.scripted import ScriptedCloud, node_item, pool_item
+from tests.activities.test_steps import REPORT
+from tests.world.stocked import stock
+from wdrip import names
+from wdrip.clients.ros import Stack
+from wdrip.models.cluster import ClusterRecord
+from wdrip.models.observation import Attempt, Health, Memory, Outcome
+from wdrip.models.resources import POOL_FINALIZER
+from wdrip.models.step_kind import StepKind
+from wdrip.planning.decision import Hold, Settled
+from wdrip.security.bundle import SecretsBundle
+from wdrip.security.sealing import load_key, seal
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> ScriptedCloud:
+    made = ScriptedCloud(tmp_path)
+    stock(made)
+    made.machines.report = REPORT
+    made.api.masters = {"metadata": {"name": "masterset", "generation": 2}, "spec": {"replicas": 3}}
+    made.api.pools["p"] = pool_item(desired=0)
+    for name in ("192.168.0.1.i-m1", "192.168.0.2.i-m2"):
+        made.api.node_items[name] = node_item(name)
+    return made
+
+
+@pytest.fixture
+def record(cloud: ScriptedCloud, record: ClusterRecord) -> ClusterRecord:
+    """A running cluster of two masters."""
+    key = names.secrets_key(record.name)
+    bundle = SecretsBundle.new("abcdef.0123456789abcdef")
+    cloud.oss.objects[key] = seal(bundle.to_bytes(), load_key(cloud.provider("")), key)
+    parameters = {"MasterInstanceIds": "i-m1"}
+    cloud.stacks.stacks["stack-1"] = Stack(
+        "stack-1", "c1", "UPDATE_COMPLETE", "", cloud.outputs, {}, parameters
+    )
+    tags = {names.TAG_CLUSTER: record.name, names.TAG_CLUSTER_UID: record.uid}
+    for name in ("i-m1", "i-m2"):
+        cloud.machines.add(name, tags, names.ROLE_MASTER)
+    return record.model_copy(update={"stack_id": "stack-1"})
+
+
+def look(cloud: ScriptedCloud, run: Run, record: ClusterRecord, previous: Observed | None = None) -> Observed:
+    task = ObserveTask(record=record, memory=Memory(), previous=previous)
+    seen: Observed = run(Observation(cloud.clients()).observe, task)
+    return seen
+
+
+def test_a_look_sees_everything(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    seen = look(cloud, run, record)
+    found = seen.observation
+    assert found.api is Health.HEALTHY
+    assert [each.instance_id for each in found.machines] == ["i-m1", "i-m2"]
+    assert [(each.name, each.leader) for each in found.members or ()] == [
+        ("192.168.0.1.i-m1", True),
+        ("192.168.0.2.i-m2", False),
+    ]
+    assert [each.ready for each in found.nodes or ()] == [Health.HEALTHY, Health.HEALTHY]
+    assert found.master_set is not None
+    assert found.master_set.replicas == 3
+    assert found.backends == ("i-m1",)
+    assert seen.outlooks["p"].instance_type == "ecs.c6.xlarge"
+
+
+def test_what_cannot_be_read_is_unknown_never_empty(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    cloud.api.down = 9
+    cloud.machines.broken = {"i-m1", "i-m2"}
+    del cloud.stacks.stacks["stack-1"]
+    found = look(cloud, run, record).observation
+    assert found.api is Health.UNHEALTHY
+    assert len(found.machines) == 2
+    assert (found.nodes, found.members, found.master_set, found.node_pools, found.backends) == (None,) * 5
+
+
+def test_lost_secrets_say_nothing_of_the_api(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    del cloud.oss.objects[names.secrets_key(record.name)]
+    assert look(cloud, run, record).observation.api is Health.UNKNOWN
+
+
+def test_a_changed_spec_is_dated_by_the_look_that_saw_it(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    first = look(cloud, run, record)
+    second = look(cloud, run, record, first)
+    assert first.outlooks["p"].changed is second.outlooks["p"].changed is None
+    cloud.api.pools["p"]["metadata"]["generation"] = 2
+    third = look(cloud, run, record, second)
+    fourth = look(cloud, run, record, third)
+    assert third.outlooks["p"].changed == fourth.outlooks["p"].changed == third.observation.at
+
+
+def test_a_size_that_no_zone_sells_is_told(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    cloud.api.pools["p"] = pool_item(desired=1)
+    cloud.api.pools["p"]["spec"]["infra"] |= {"cpu": 3, "memory": 5}
+    assert "no instance type with 3 vCPU" in look(cloud, run, record).outlooks["p"].refusal
+
+
+# --- watch ----------------------------------------------------------------------------------------
+
+
+def watch(cloud: ScriptedCloud, run: Run, record: ClusterRecord, seen: dict[str, str]) -> Any:
+    task = WatchTask(record=record, seen=seen, until=datetime.now(UTC))
+    return run(Watch(cloud.clients()).await_change, task)
+
+
+def test_a_change_ends_a_watch_at_once(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    before = watch(cloud, run, record, {})
+    assert before.changed == ()
+    assert set(before.seen) == {
+        "mastersets/masterset",
+        "nodepools/p",
+        "nodes/192.168.0.1.i-m1",
+        "nodes/192.168.0.2.i-m2",
+    }
+    cloud.api.pools["p"]["metadata"]["generation"] = 2
+    cloud.api.node_items["192.168.0.1.i-m1"]["status"]["conditions"][0]["status"] = "Unknown"
+    del cloud.api.node_items["192.168.0.2.i-m2"]
+    after = watch(cloud, run, record, before.seen)
+    assert after.changed == ("nodepools/p", "nodes/192.168.0.1.i-m1", "nodes/192.168.0.2.i-m2")
+
+
+def test_a_heartbeat_of_a_node_is_no_change(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    before = watch(cloud, run, record, {})
+    cloud.api.node_items["192.168.0.1.i-m1"]["metadata"]["resourceVersion"] = "99"
+    assert watch(cloud, run, record, before.seen).changed == ()
+
+
+def test_an_api_that_is_away_is_no_change(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    cloud.api.down = 99
+    found = watch(cloud, run, record, {"nodes/n": "True"})
+    assert (found.changed, found.seen) == ((), {"nodes/n": "True"})
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+def test_a_status_is_written_once_and_marks_the_pool(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    seen = look(cloud, run, record)
+    hold = Hold(reason="waits for a test", condition="Testing")
+    done = Attempt(
+        subject="i-m2",
+        group="masters",
+        step=StepKind.PROMOTE_MEMBER,
+        started=seen.observation.at,
+        finished=seen.observation.at,
+        outcome=Outcome.FAILED,
+        detail="too slow",
+    )
+    task = StatusTask(record=record, observed=seen, memory=Memory(), masters=hold, done=(done,))
+    for _ in range(2):
+        run(Status(cloud.clients()).write_status, task)
+    kinds = [each[0] for each in cloud.api.changes]
+    assert sorted(kinds) == ["event", "event", "finalizers", "status", "status"]
+    events = [each for each in cloud.api.changes if each[0] == "event"]
+    assert events[0] == events[1]
+    assert events[0][2:] == ("Warning", "PromoteMember i-m2 failed: too slow")
+    assert cloud.api.pools["p"]["metadata"]["finalizers"] == [POOL_FINALIZER]
+    assert cloud.api.masters is not None
+    status = cloud.api.masters["status"]
+    assert (status["replicas"], status["readyReplicas"], status["phase"]) == (2, 1, "Waiting")
+    assert (status["observedGeneration"], status["message"]) == (2, "waits for a test")
+    ready = next(each for each in status["conditions"] if each["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "Testing")
+
+
+def test_a_pool_that_is_going_is_not_marked_again(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    cloud.api.pools["p"]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    seen = look(cloud, run, record)
+    task = StatusTask(record=record, observed=seen, memory=Memory(), masters=Settled())
+    run(Status(cloud.clients()).write_status, task)
+    assert "finalizers" not in [each[0] for each in cloud.api.changes]
+    assert cloud.api.pools["p"]["status"]["phase"] == "Deleting"

@@ -153,7 +153,7 @@ class Keeper:
         self._board.keep_last(_SHOWN - 1)
         try:
             async with self._board.step(plan) as shown:
-                result = await perform(self._record, step, attempt_id, plan)
+                result = await perform(self._record, step, attempt_id, plan, self._keeping.memory)
         except FailureError as error:
             return failed_attempts(step, started, workflow.now(), reason(error))
         failed = _failures(result.attempts)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps.pools import PoolSteps
     from activities.tasks import BackupTask, StepResult, StepTask
     from wdrip.models.cluster import ClusterRecord
-    from wdrip.models.observation import Attempt, ClusterObservation, Outcome, pool_group
+    from wdrip.models.observation import Attempt, ClusterObservation, Memory, Outcome, pool_group
     from wdrip.models.step_kind import StepKind
     from wdrip.planning.decision import Act
 from workflows.board import StepPlan
@@ -87,13 +87,21 @@ _AFTER_DRAIN = timedelta(minutes=15)
 """Deleting the machines of a pool and their Nodes, once they are drained."""
 
 
-async def perform(record: ClusterRecord, step: Act, attempt_id: str, plan: StepPlan) -> StepResult:
+async def perform(
+    record: ClusterRecord, step: Act, attempt_id: str, plan: StepPlan, memory: Memory
+) -> StepResult:
     """Carry the step out. Raises ActivityError when it broke as a whole."""
     if step.step is StepKind.BACK_UP:
         return await _back_up(record, step, attempt_id, plan)
     return await act(
         METHODS[step.step],
-        StepTask(record=record, act=step, attempt_id=attempt_id),
+        StepTask(
+            record=record,
+            act=step,
+            attempt_id=attempt_id,
+            # Only a shrink asks it: whether each machine still has to go once it is empty.
+            memory=memory if step.step is StepKind.SHRINK_POOL else Memory(),
+        ),
         summary=f"{plan.title}: {step.reason}"[:_SUMMARY],
         deadline=plan.deadline,
     )

@@ -23,6 +23,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.backup_schedules import BackupSchedules
 from activities.backups import Backups
 from activities.bootstrap import Bootstrap
 from activities.clients import Clients, ConfiguredClients
@@ -43,11 +44,18 @@ from activities.watch import Watch
 from wdrip import names
 from wdrip.errors import PermanentError, WdripError
 from wdrip.models.provider_config import WdripConfig
+from workflows.backup import Backup, ScheduledBackup
 from workflows.bootstrap_first_master import BootstrapFirstMaster
 from workflows.cluster import Cluster
 from workflows.create_infrastructure import CreateInfrastructure
 
-WORKFLOWS: Sequence[type] = (Cluster, CreateInfrastructure, BootstrapFirstMaster)
+WORKFLOWS: Sequence[type] = (
+    Cluster,
+    CreateInfrastructure,
+    BootstrapFirstMaster,
+    Backup,
+    ScheduledBackup,
+)
 
 METRICS_ADDRESS = "WDRIP_METRICS_ADDRESS"
 """Environment: `host:port` on which Prometheus may scrape; none: no metrics are served."""
@@ -79,6 +87,7 @@ def activities(clients: Clients) -> list[Callable[..., Any]]:
         Status(clients),
         MasterSets(clients),
         Backups(clients),
+        BackupSchedules(),
         MasterSteps(clients),
         MachineSteps(clients),
         PoolSteps(clients),

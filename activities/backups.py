@@ -1,19 +1,141 @@
-"""Taking a backup of a cluster."""
+"""Backups of a cluster: taken, looked at, entered in the index, and removed when there are enough."""
+
+from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities.clients import Clients
+from activities.snapshots import Snapshots
 from activities.tasks import BackupTask
-from wdrip.models.backup import BackupEntry
+from wdrip import names
+from wdrip.clients.backup_store import BackupStore
+from wdrip.errors import InvalidInput, PermanentError
+from wdrip.models.backup import BackupEntry, BackupPolicy, SnapshotFacts, VerdictKind
+from wdrip.models.backup_request import BackupClaim, BackupRequest
+from wdrip.models.cluster import ClusterRecord, Phase
+from wdrip.models.observation import MachineState
+from wdrip.planning.retention import retention
+from wdrip.security.sealing import load_key
 
 
 class Backups:
-    """Takes backups."""
+    """Takes and removes backups."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     @activity.defn(no_thread_cancel_exception=True)
+    def find_cluster(self, request: BackupRequest) -> ClusterRecord:
+        """The record of a cluster that can be backed up. Raises InvalidInput when there is none."""
+        found = self._clients.bucket(request.provider).get(names.cluster_key(request.cluster))
+        if found is None:
+            raise InvalidInput("name", f"there is no cluster {request.cluster}", "see `wdrip get`")
+        record = ClusterRecord.model_validate_json(found)
+        if record.phase is not Phase.RUNNING:
+            raise InvalidInput(
+                "name", f"cluster {request.cluster} is {record.phase}", f"wait until it is {Phase.RUNNING}"
+            )
+        return record
+
+    @activity.defn(no_thread_cancel_exception=True)
     def take_backup(self, task: BackupTask) -> BackupEntry:
-        """Take a backup, check its structure, and write its index entry."""
-        raise NotImplementedError
+        """Take a backup, check its structure, and write its index entry.
+
+        Repeated with the same attempt id it goes on where it was; one that was entered is returned as it is.
+        The entry is written last: what has none is garbage, which retention removes.
+
+        Raises PermanentError when the snapshot, or what lies in the bucket, turns out to be damaged.
+        """
+        record, store = task.record, self._store(task.record)
+        date, claim = store.claim(task.attempt_id, datetime.now(UTC))
+        entry = store.entry(date)
+        if entry is None:
+            entry = self._taken(record, store, date, claim)
+        if not entry.good:
+            raise PermanentError(f"backup {date} of {record.name} is bad: {entry.complaint}; take another")
+        return entry
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def retain_backups(self, record: ClusterRecord) -> list[str]:
+        """Remove what there is enough of, and what never became a backup; returns the dates that went."""
+        store = self._store(record)
+        in_flight = store.in_flight(datetime.now(UTC))
+        index = store.index()
+        chosen = retention(record.name, index, store.object_keys(), BackupPolicy(), in_flight)
+        gone = [each.date for each in (*chosen.removed, *chosen.lost)]
+        # Entries go first, so that none is ever without its snapshot.
+        for date in gone:
+            store.delete(names.backup_entry_key(record.name, date))
+        if gone:
+            store.rewrite_index()
+        for key in chosen.doomed_keys:
+            store.delete(key)
+        return gone
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def remove_backups(self, record: ClusterRecord) -> None:
+        """Delete every backup of the cluster, the index first."""
+        store = self._store(record)
+        store.delete(names.backup_index_key(record.name))
+        for key in store.object_keys():
+            store.delete(key)
+
+    def _store(self, record: ClusterRecord) -> BackupStore:
+        return BackupStore(self._clients.bucket(record.provider), record.name)
+
+    def _taken(self, record: ClusterRecord, store: BackupStore, date: str, claim: BackupClaim) -> BackupEntry:
+        """Take, send and look at the snapshot of that date, and enter it."""
+        bucket = self._clients.bucket(record.provider)
+        snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
+        machine = snapshots.source(claim.instance_id)
+        if machine.instance_id != claim.instance_id:
+            # Parts of another machine's snapshot would not fit to this one's.
+            if claim.upload_id:
+                bucket.abort_parts(names.backup_key(record.name, date), claim.upload_id)
+            claim = claim.model_copy(update={"instance_id": machine.instance_id, "upload_id": ""})
+            store.note(date, claim)
+        taken_at = datetime.now(UTC)
+        facts = snapshots.take(machine, date)
+        if not claim.upload_id and (begun := snapshots.begin_upload(date, facts)):
+            claim = claim.model_copy(update={"upload_id": begun})
+            store.note(date, claim)
+        snapshots.upload(machine, date, facts, claim.upload_id)
+        entry = self._entry(record, machine, date, facts, taken_at)
+        self._save_config(record, date)
+        entry = entry.model_copy(
+            update={"verdicts": (snapshots.verify(machine, entry, VerdictKind.STRUCTURE),)}
+        )
+        store.enter(entry)
+        snapshots.discard(machine, date)
+        return entry
+
+    def _entry(
+        self,
+        record: ClusterRecord,
+        machine: MachineState,
+        date: str,
+        facts: SnapshotFacts,
+        taken_at: datetime,
+    ) -> BackupEntry:
+        return BackupEntry(
+            **facts.model_dump(),
+            name=record.name,
+            cluster_uid=record.uid,
+            date=date,
+            path=names.backup_key(record.name, date),
+            kubernetes_version=(record.actual or record.asked).kubernetes,
+            taken_at=taken_at,
+            member=machine.node_name,
+            key_id=load_key(self._clients.provider(record.provider)).id,
+            uploaded_at=datetime.now(UTC),
+        )
+
+    def _save_config(self, record: ClusterRecord, date: str) -> None:
+        """Put what a recovery needs besides the snapshot beside it; the secrets stay sealed."""
+        bucket = self._clients.bucket(record.provider)
+        sealed = bucket.get(names.secrets_key(record.name))
+        if sealed is None:
+            raise PermanentError(f"{names.secrets_key(record.name)} is missing from the bucket")
+        bucket.put(names.backup_secrets_key(record.name, date), sealed)
+        text = record.model_dump_json(by_alias=True, indent=2).encode()
+        bucket.put(names.backup_config_key(record.name, date), text)

@@ -14,13 +14,14 @@ from wdrip.errors import InvalidInput
 @click.command(name="delete")
 @click.option("-n", "--name", required=True, help="The cluster's name (`clusterid`).")
 @click.option("--force", is_flag=True, help="Also while it is being created: the create is cancelled first.")
+@click.option("--delete-backups", is_flag=True, help="Delete its backups, too; by default they stay.")
 @click.option("--wait", is_flag=True, help="Follow the delete to its end; the exit code is its outcome.")
 @click.option("--yes", is_flag=True, help="Do not ask for the cluster's name as a confirmation.")
-def command(name: str, force: bool, wait: bool, yes: bool) -> int:
-    """Delete a cluster: machines, network, addresses, roles, secrets. Backups stay."""
+def command(name: str, force: bool, delete_backups: bool, wait: bool, yes: bool) -> int:
+    """Delete a cluster: machines, network, addresses, roles, secrets."""
     if not yes:
         _confirm(name)
-    return asyncio.run(_delete(name, force, wait))
+    return asyncio.run(_delete(name, force, delete_backups, wait))
 
 
 def _confirm(name: str) -> None:
@@ -31,7 +32,7 @@ def _confirm(name: str) -> None:
         raise InvalidInput("confirmation", f"`{answer}` is not `{name}`", "nothing was deleted; try again")
 
 
-async def _delete(name: str, force: bool, wait: bool) -> int:
+async def _delete(name: str, force: bool, delete_backups: bool, wait: bool) -> int:
     from starters.cluster_workflow import request_delete
     from starters.follow import follow
     from starters.log import log
@@ -45,7 +46,7 @@ async def _delete(name: str, force: bool, wait: bool) -> int:
     client = await connect(config.temporal.address, config.temporal.namespace)
     await require_worker(client)
     record = await asyncio.to_thread(lambda: find_record(open_bucket(provider), name))
-    request = DeleteRequest(force=force, requested_by=getpass.getuser())
+    request = DeleteRequest(force=force, delete_backups=delete_backups, requested_by=getpass.getuser())
     accepted = await request_delete(client, name, request, record)
     for note in accepted.notes:
         log(f"note: {note}")

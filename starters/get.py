@@ -15,7 +15,7 @@ from wdrip.models.cluster import ClusterRecord
 from wdrip.models.provider_config import Provider, WdripConfig
 
 _API_PORT = 6443
-_RESOURCES = ("cluster", "kubeconfig", "operations")
+_RESOURCES = ("cluster", "kubeconfig", "backup", "operations")
 
 
 @click.command(name="get")
@@ -30,13 +30,15 @@ _RESOURCES = ("cluster", "kubeconfig", "operations")
 )
 @click.option("--merge", is_flag=True, help="Add to what that file holds, instead of replacing it.")
 def command(name: str | None, resource: str, output: str, path: Path | None, merge: bool) -> int:
-    """List clusters with their endpoints, show one in full, or write its kubeconfig."""
+    """List clusters with their endpoints, show one in full, list its backups, or write its kubeconfig."""
     config = load_config()
     provider = config.provider()
     if resource == "kubeconfig":
         _write_kubeconfig(provider, name, path, merge)
     elif path is not None or merge:
         raise InvalidInput("--write", "only a kubeconfig is written to a file", "add `-r kubeconfig`")
+    elif resource == "backup":
+        _show_backups(provider, name, output)
     elif resource == "operations":
         _show_operations(config, name, output)
     else:
@@ -56,6 +58,19 @@ def _show_clusters(provider: Provider, name: str | None, output: str) -> None:
         print(_table(records))
     else:
         print(_document([record.model_dump(mode="json", by_alias=True) for record in records], name, output))
+
+
+def _show_backups(provider: Provider, name: str | None, output: str) -> None:
+    if name is None:
+        raise InvalidInput("--name", "backups belong to one cluster", "add `-n NAME`")
+    from starters.backups import backup_table, read_backups
+
+    entries = read_backups(open_bucket(provider), name)
+    if output == "table":
+        print(backup_table(entries))
+    else:
+        # A list even of one: there may be more the next time.
+        print(_document([entry.model_dump(mode="json", by_alias=True) for entry in entries], None, output))
 
 
 def _table(records: Iterable[ClusterRecord]) -> str:

@@ -1,12 +1,13 @@
 """The verbs of the command and what each does in a line, known without importing any of them."""
 
 VERBS = {
+    "backup": "take a backup of a cluster now",
     "build": "build the software package that machines install, and upload it",
     "completion": "print the shell completion script for bash, zsh or fish",
     "create": "create a Kubernetes cluster",
     "delete": "delete a cluster and everything it was made of",
     "down": "stop the local stack and remove it with its clusters",
-    "get": "list clusters, show one, or write its kubeconfig",
+    "get": "show clusters, one's backups, or write its kubeconfig",
     "scale": "set how many masters a cluster has",
     "schema": "print the JSON Schema of the files that wdrip reads",
     "token": "make the token that machines join a cluster with",

@@ -78,6 +78,16 @@ def backup_secrets_key(cluster: str, date: str) -> str:
     return f"{backup_folder(cluster)}{date}/secrets.sealed"
 
 
+def backup_claim_key(cluster: str, date: str) -> str:
+    """Bucket key of the note by which one backup has the date for itself (JSON, no secrets)."""
+    return f"{backup_folder(cluster)}{date}/claim.json"
+
+
+def backup_workflow_id(cluster: str) -> str:
+    """The `Backup` workflow's id: one per cluster, so that two at once are one."""
+    return f"{cluster}/backup"
+
+
 def backup_schedule_id(cluster: str) -> str:
     """Id of the Temporal schedule that takes a cluster's backups."""
     return f"{cluster}/backup"

@@ -8,6 +8,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from activities.backup_schedules import BackupSchedules
     from activities.bootstrap import Bootstrap
     from activities.index import Index
     from activities.kubernetes import Kubernetes
@@ -316,6 +317,15 @@ class Cluster:
                 summary="Define MasterSet and NodePool, and create the default objects",
                 deadline=plans.OBJECTS.deadline,
             )
+        self._made.append(teardown.SCHEDULE)
+        async with self._board.step(plans.SCHEDULE):
+            # Asynchronous, as no other: its type is a coroutine's, its result nothing.
+            _ = await act(
+                BackupSchedules.schedule_backups,
+                self._record,
+                summary=f"Schedule the backups of {self._record.name}",
+                deadline=plans.SCHEDULE.deadline,
+            )
         async with self._board.step(plans.RECORD):
             self._amend(phase=Phase.RUNNING)
             await self._save("Record endpoints and machines in the index")
@@ -428,7 +438,7 @@ class Cluster:
         self._amend(phase=Phase.DELETING)
         async with self._board.step(plans.MARK_DELETING):
             await self._save("Mark the cluster as being deleted")
-        problems = await tear_down(self._board, self._record, teardown.EVERYTHING)
+        problems = await tear_down(self._board, self._record, self._doomed())
         await workflow.wait_condition(workflow.all_handlers_finished)
         if problems:
             await self._fail_delete(problems)
@@ -436,6 +446,12 @@ class Cluster:
         self._amend(phase=Phase.DELETED)
         self._show()
         return f"cluster {self._record.name} is deleted"
+
+    def _doomed(self) -> list[Undo]:
+        """All that a delete removes; backups only when it was asked to."""
+        wanted = self._state.delete is not None and self._state.delete.delete_backups
+        entry, *rest = teardown.EVERYTHING
+        return [entry, teardown.BACKUPS, *rest] if wanted else [entry, *rest]
 
     async def _fail_delete(self, problems: list[str]) -> None:
         self._state.progress.failure = "; ".join(problems)

@@ -61,6 +61,7 @@ READY = StepPlan(
 OBJECTS = StepPlan(
     "objects", "Define MasterSet and NodePool", "the API server to establish both kinds", _minutes(5)
 )
+SCHEDULE = StepPlan("backups", "Schedule the backups", "Temporal to accept the schedule", _minutes(5))
 RECORD = StepPlan("record", "Record the endpoints", "the bucket to accept the index entry", _minutes(5))
 
 INFRASTRUCTURE_STEPS = (STACK,)
@@ -73,10 +74,17 @@ CREATE_STEPS = (
     *FIRST_MASTER_STEPS,
     READY,
     OBJECTS,
+    SCHEDULE,
     RECORD,
 )
 
 _LEFT = "what remains is told and the index entry stays, so that the delete can be asked for again"
+DELETE_SCHEDULE = StepPlan(
+    "delete-schedule", "End the scheduled backups", "Temporal to delete the schedule", _minutes(5), _LEFT
+)
+DELETE_BACKUPS = StepPlan(
+    "delete-backups", "Delete the backups", "the bucket to delete every object", _minutes(20), _LEFT
+)
 DELETE_MACHINES = StepPlan(
     "delete-machines", "Delete the machines", "every machine of the cluster to be gone", _minutes(20), _LEFT
 )

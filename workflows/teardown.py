@@ -9,6 +9,8 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.backup_schedules import BackupSchedules
+    from activities.backups import Backups
     from activities.index import Index
     from activities.infrastructure import Infrastructure
     from activities.machines import Machines
@@ -25,18 +27,20 @@ class Undo:
     """One thing that a create makes, and how it is taken away; safe to run when there is nothing."""
 
     plan: StepPlan
-    method: Callable[[Any, ClusterRecord], None]
+    method: Callable[[Any, ClusterRecord], Any]
 
 
 ENTRY = Undo(plans.DELETE_ENTRY, Index.remove_record)
 SECRETS = Undo(plans.DELETE_SECRETS, Secrets.remove_secrets)
 STACK = Undo(plans.DELETE_STACK, Infrastructure.delete_stack)
 MACHINES = Undo(plans.DELETE_MACHINES, Machines.delete_machines)
+SCHEDULE = Undo(plans.DELETE_SCHEDULE, BackupSchedules.unschedule_backups)
+BACKUPS = Undo(plans.DELETE_BACKUPS, Backups.remove_backups)
 CONFIRM = Undo(plans.CONFIRM_GONE, Machines.confirm_gone)
 
-EVERYTHING = (ENTRY, CONFIRM, SECRETS, STACK, MACHINES)
-"""In the order in which a create makes it. Seeing that nothing remains comes just before the entry goes,
-because the entry is how a person finds what remains."""
+EVERYTHING = (ENTRY, CONFIRM, SECRETS, STACK, MACHINES, SCHEDULE)
+"""In the order in which a create makes it; backups stay unless it is asked otherwise. Seeing that nothing
+remains comes just before the entry goes, because the entry is how a person finds what remains."""
 
 
 async def tear_down(board: Board, record: ClusterRecord, made: Sequence[Undo]) -> list[str]:

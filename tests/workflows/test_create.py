@@ -27,6 +27,7 @@ ACTIVITIES_OF_A_CREATE = (
     "configure_pod_network",
     "await_node_ready",
     "define_objects",
+    "schedule_backups",
     "save_record",
 )
 

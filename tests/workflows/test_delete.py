@@ -11,6 +11,7 @@ from wdrip.models.cluster import Phase, StepStatus
 
 ACTIVITIES_OF_A_DELETE = (
     "save_record",
+    "unschedule_backups",
     "delete_machines",
     "delete_stack",
     "remove_secrets",

@@ -52,8 +52,6 @@ class World:
     """Rungs that do not help."""
     schedules: set[str] = field(default_factory=set)
     """Clusters whose backups are scheduled."""
-    backups: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """Cluster to the dates of its backups."""
     statuses: list[StatusTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)

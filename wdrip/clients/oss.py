@@ -1,13 +1,14 @@
 """The bucket that holds index, packages, secrets and backups: a typed face of the OSS SDK."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ PART_BYTES = 8 * 1024 * 1024
 """Part size of multipart uploads; OSS allows 100 KB to 5 GB and 10 000 parts: files of up to 80 GB."""
 
 _SHA256 = "x-oss-meta-sha256"
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class Bucket:
         Raises PermanentError when the object did not arrive whole (its length is not the file's).
         """
         digest = _file_sha256(path)
-        headers = {**_encrypted(), _SHA256: digest}
+        headers = upload_headers(digest)
         with translated(f"upload {path} to {self._name(key)}"):
             if path.stat().st_size <= PART_BYTES:
                 self._oss.put_object_from_file(key, str(path), headers=headers)
@@ -143,14 +146,74 @@ class Bucket:
         """A URL by which anyone can read the object for `seconds`; by default one for machines in a VPC."""
         return self._presigned("GET", key, seconds, internal=internal)
 
-    def presigned_put(self, key: str, seconds: int, *, internal: bool = True) -> str:
-        """A URL by which anyone can write the object for `seconds`; by default one for machines in a VPC."""
-        return self._presigned("PUT", key, seconds, internal=internal)
+    def presigned_put(
+        self, key: str, seconds: int, *, headers: Mapping[str, str] = NO_HEADERS, internal: bool = True
+    ) -> str:
+        """A URL by which anyone can write the object for `seconds`; by default one for machines in a VPC.
 
-    def _presigned(self, method: str, key: str, seconds: int, *, internal: bool) -> str:
+        headers: they are signed, too, and whoever writes must send exactly these.
+        """
+        return self._presigned("PUT", key, seconds, headers=headers, internal=internal)
+
+    def begin_parts(self, key: str, headers: Mapping[str, str]) -> str:
+        """Begin an upload in parts; returns its id. Its parts are billed until it is completed or aborted."""
+        with translated(f"begin an upload to {self._name(key)}"):
+            upload_id: str = self._oss.init_multipart_upload(key, headers=dict(headers)).upload_id
+            return upload_id
+
+    def presigned_part(self, key: str, upload_id: str, number: int, seconds: int) -> str:
+        """A URL by which a machine in a VPC can write one part (from 1) of an upload."""
+        parameters = {"partNumber": str(number), "uploadId": upload_id}
+        return self._presigned("PUT", key, seconds, parameters=parameters)
+
+    def parts(self, key: str, upload_id: str) -> dict[int, str] | None:
+        """ETag by number of the parts that have arrived; None when there is no such upload (any more)."""
+        found: dict[int, str] = {}
+        marker = ""
+        while True:
+            try:
+                with translated(f"list the parts of {self._name(key)}"):
+                    page = self._oss.list_parts(key, upload_id, marker=marker)
+            except NotFoundError:
+                return None
+            found |= {part.part_number: part.etag for part in page.parts}
+            if not page.is_truncated:
+                return found
+            marker = page.next_marker
+
+    def complete_parts(self, key: str, upload_id: str) -> None:
+        """Make the object of the parts that have arrived. Raises PermanentError when there are none."""
+        from oss2.models import PartInfo
+
+        arrived = self.parts(key, upload_id) or {}
+        with translated(f"complete the upload to {self._name(key)}"):
+            self._oss.complete_multipart_upload(
+                key, upload_id, [PartInfo(number, etag) for number, etag in sorted(arrived.items())]
+            )
+
+    def abort_parts(self, key: str, upload_id: str) -> None:
+        """Throw the parts of an upload away; one that is not there counts as thrown away."""
+        try:
+            with translated(f"abort the upload to {self._name(key)}"):
+                self._oss.abort_multipart_upload(key, upload_id)
+        except NotFoundError:
+            return
+
+    def _presigned(
+        self,
+        method: str,
+        key: str,
+        seconds: int,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        parameters: Mapping[str, str] = NO_HEADERS,
+        internal: bool = True,
+    ) -> str:
         bucket = self._client(self._provider.oss_internal_endpoint) if internal else self._oss
         with translated(f"sign a URL of {self._name(key)}"):
-            url: str = bucket.sign_url(method, key, seconds, slash_safe=True)
+            url: str = bucket.sign_url(
+                method, key, seconds, headers=dict(headers), params=dict(parameters), slash_safe=True
+            )
             return url
 
     def _create_bucket(self, doing: str) -> bool:
@@ -225,6 +288,11 @@ def _fast_crc() -> bool:
     """Whether crcmod has its C extension. In Python it computes some 2 MB/s, so oss2's check of a transfer
     would take minutes for a package; lengths are checked anyway, and sha256 where the content matters."""
     return find_spec("crcmod._crcfunext") is not None
+
+
+def upload_headers(sha256: str) -> dict[str, str]:
+    """Headers of an object that someone else writes: encrypted at rest, its sha256 (hex) beside it."""
+    return {**_encrypted(), _SHA256: sha256}
 
 
 def _encrypted() -> dict[str, str]:

@@ -131,6 +131,8 @@ class DeleteRequest(_Model):
 
     force: bool = False
     """Go on although the cluster's own API cannot be reached or it is still being created."""
+    delete_backups: bool = False
+    """Delete the backups, too; they stay by default, since nothing else brings the cluster back."""
     requested_by: str = ""
 
 

@@ -1,0 +1,118 @@
+"""A snapshot on its way from an etcd member to the bucket; it never passes through the worker."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from activities.commands import carry_out
+from activities.fleet import fleet
+from activities.membership import read_members
+from wdrip import names
+from wdrip.clients.ecs import EcsClient
+from wdrip.clients.oss import Bucket, upload_headers
+from wdrip.errors import PermanentError, TemporaryError
+from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
+from wdrip.models.cluster import ClusterRecord
+from wdrip.models.observation import MachineState
+from wdrip.nodes.backup_operations import (
+    PART_BYTES,
+    PARTS_PER_COMMAND,
+    discard_snapshot,
+    parts_left,
+    take_snapshot,
+    taken,
+    upload_parts,
+    upload_snapshot,
+    verdict_of,
+    verify_snapshot,
+)
+from wdrip.planning.backup_source import backup_source
+
+URL_SECONDS = 3600
+"""How long a machine may use a URL: a part of 64 MiB at 1 MB/s needs a minute, and tries are made anew."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Snapshots of one cluster: how its machines and the bucket are reached."""
+
+    ecs: EcsClient
+    bucket: Bucket
+    record: ClusterRecord
+
+    def source(self, chosen: str = "") -> MachineState:
+        """The machine to take a snapshot on: `chosen` (an instance id) while its member is healthy.
+
+        Raises TemporaryError when no member is fit.
+        """
+        machines = fleet(self.ecs, self.record)
+        members = read_members(self.ecs, machines)
+        if members is None:
+            raise TemporaryError("no master tells etcd's members, so no backup can be taken")
+        on = {machine.node_name: machine for machine in machines if machine.status == "Running"}
+        fit = [each for each in members if each.name in on]
+        before = [each for each in fit if on[each.name].instance_id == chosen]
+        return on[backup_source(before or fit).name]
+
+    def take(self, machine: MachineState, date: str) -> SnapshotFacts:
+        """Take the snapshot, or read what is known of the one that was taken for this date."""
+        output = carry_out(
+            self.ecs, machine.instance_id, take_snapshot(date, machine.private_ip, self.record.uid)
+        )
+        try:
+            return taken(output)
+        except ValueError as error:
+            raise PermanentError(f"{machine.instance_id} told nothing of its snapshot: {error}") from error
+
+    def begin_upload(self, date: str, facts: SnapshotFacts) -> str:
+        """Id of an upload in parts; empty for a snapshot that goes in one piece."""
+        if facts.size <= PART_BYTES:
+            return ""
+        return self.bucket.begin_parts(self._key(date), upload_headers(facts.sha256))
+
+    def upload(self, machine: MachineState, date: str, facts: SnapshotFacts, upload_id: str) -> None:
+        """Let the machine send what the bucket does not have yet, and see that it arrived whole.
+
+        Raises TemporaryError when it did not.
+        """
+        if not self._arrived(date, facts):
+            if upload_id:
+                self._upload_parts(machine, date, facts, upload_id)
+            else:
+                self._upload_whole(machine, date, facts)
+        if not self._arrived(date, facts):
+            raise TemporaryError(f"{self._key(date)} did not arrive whole in the bucket")
+
+    def verify(self, machine: MachineState, entry: BackupEntry, kind: VerdictKind) -> Verdict:
+        """Let the machine fetch the backup and look at it."""
+        url = self.bucket.presigned_get(entry.path, URL_SECONDS)
+        output = carry_out(self.ecs, machine.instance_id, verify_snapshot(entry, url, kind))
+        try:
+            return verdict_of(output, kind, datetime.now(UTC))
+        except ValueError as error:
+            raise PermanentError(f"{machine.instance_id} gave no verdict: {error}") from error
+
+    def discard(self, machine: MachineState, date: str) -> None:
+        """Remove the machine's own copy."""
+        carry_out(self.ecs, machine.instance_id, discard_snapshot(date))
+
+    def _upload_whole(self, machine: MachineState, date: str, facts: SnapshotFacts) -> None:
+        headers = upload_headers(facts.sha256)
+        url = self.bucket.presigned_put(self._key(date), URL_SECONDS, headers=headers)
+        carry_out(self.ecs, machine.instance_id, upload_snapshot(date, url, headers))
+
+    def _upload_parts(self, machine: MachineState, date: str, facts: SnapshotFacts, upload_id: str) -> None:
+        key = self._key(date)
+        while left := parts_left(facts.size, self.bucket.parts(key, upload_id) or ()):
+            urls = [
+                (part, self.bucket.presigned_part(key, upload_id, part.number, URL_SECONDS))
+                for part in left[:PARTS_PER_COMMAND]
+            ]
+            carry_out(self.ecs, machine.instance_id, upload_parts(date, upload_id, urls))
+        self.bucket.complete_parts(key, upload_id)
+
+    def _arrived(self, date: str, facts: SnapshotFacts) -> bool:
+        found = self.bucket.head(self._key(date))
+        return found is not None and (found.size, found.sha256) == (facts.size, facts.sha256)
+
+    def _key(self, date: str) -> str:
+        return names.backup_key(self.record.name, date)

@@ -1,0 +1,108 @@
+"""Backups: one at a time for each cluster, taken from what the index says now, and tidied up after."""
+
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
+
+from tests.world.stage import Stage
+from tests.world.world import Fault
+from wdrip import names
+from wdrip.failures import INVALID_INPUT, PERMANENT
+from wdrip.models.backup import BackupEntry
+from wdrip.models.backup_request import BackupRequest
+from wdrip.models.cluster import Phase
+from workflows.backup import Backup, ScheduledBackup
+
+
+def request(stage: Stage) -> BackupRequest:
+    return BackupRequest(cluster=stage.name, provider="alibaba.test", reason="by hand")
+
+
+async def backed_up(stage: Stage) -> BackupEntry:
+    return await stage.client.execute_workflow(
+        Backup.run, request(stage), id=names.backup_workflow_id(stage.name), task_queue=stage.name
+    )
+
+
+async def running(stage: Stage) -> None:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+
+
+async def test_a_backup_is_taken_and_older_ones_are_looked_after(stage: Stage) -> None:
+    await running(stage)
+    entry = await backed_up(stage)
+
+    assert entry.name == stage.name
+    assert [each for each in stage.world.calls if "backup" in each] == [
+        "schedule_backups",
+        "take_backup",
+        "retain_backups",
+    ]
+
+
+async def test_a_backup_counts_although_older_ones_cannot_be_removed(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("retain_backups", Fault.REFUSED)
+
+    assert (await backed_up(stage)).name == stage.name
+
+
+async def test_a_backup_that_fails_says_why(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("take_backup", Fault.REFUSED)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await backed_up(stage)
+
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.message) == (PERMANENT, "take_backup was refused by the simulated cloud")
+    assert "retain_backups" not in stage.world.calls
+
+
+async def test_a_cluster_that_is_not_there_is_refused_by_field(stage: Stage) -> None:
+    with pytest.raises(WorkflowFailureError) as failed:
+        await backed_up(stage)
+
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert cause.type == INVALID_INPUT
+    assert list(cause.details) == ["name", f"there is no cluster {stage.name}", "see `wdrip get`"]
+
+
+async def test_a_scheduled_one_leaves_the_way_to_one_that_is_under_way(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("take_backup", Fault.HANGS)
+    first = asyncio.create_task(backed_up(stage))
+    await stage.until_called("take_backup")
+    said = await stage.client.execute_workflow(
+        ScheduledBackup.run, request(stage), id=f"{stage.name}/scheduled", task_queue=stage.name
+    )
+    stage.world.lift_faults()
+
+    assert said == "a backup is under way already"
+    await first
+    assert stage.world.calls.count("take_backup") == 1
+
+
+async def test_a_scheduled_one_that_fails_fails(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("take_backup", Fault.REFUSED)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await stage.client.execute_workflow(
+            ScheduledBackup.run, request(stage), id=f"{stage.name}/scheduled", task_queue=stage.name
+        )
+
+    assert isinstance(failed.value.cause, ChildWorkflowError)
+
+
+async def test_the_schedule_goes_with_the_cluster_and_backups_stay(stage: Stage) -> None:
+    await running(stage)
+    assert stage.world.schedules == {stage.name}
+    await stage.delete()
+    await stage.result()
+
+    assert stage.world.schedules == set()
+    assert "remove_backups" not in stage.world.calls

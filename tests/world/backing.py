@@ -1,0 +1,41 @@
+"""The activities around backups, upon the simulated world."""
+
+from temporalio import activity
+
+from tests.world.keeping import KeepingActivities
+from wdrip.errors import InvalidInput
+from wdrip.models.backup_request import BackupRequest
+from wdrip.models.cluster import ClusterRecord
+
+
+class BackingActivities(KeepingActivities):
+    """Schedules, and what stands before and after the taking of a backup."""
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def find_cluster(self, request: BackupRequest) -> ClusterRecord:
+        with self._world.look("find_cluster"):
+            if request.cluster not in self._world.index:
+                raise InvalidInput("name", f"there is no cluster {request.cluster}", "see `wdrip get`")
+            return self._world.index[request.cluster]
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def retain_backups(self, record: ClusterRecord) -> list[str]:
+        with self._world.call("retain_backups"):
+            gone = ["20211001-1024"] if self._cluster.backups > 4 else []
+            self._cluster.backups = min(self._cluster.backups, 4)
+            return gone
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def remove_backups(self, record: ClusterRecord) -> None:
+        with self._world.call("remove_backups"):
+            self._cluster.backups = 0
+
+    @activity.defn
+    async def schedule_backups(self, record: ClusterRecord) -> None:
+        with self._world.call("schedule_backups"):
+            self._world.schedules.add(record.name)
+
+    @activity.defn
+    async def unschedule_backups(self, record: ClusterRecord) -> None:
+        with self._world.call("unschedule_backups"):
+            self._world.schedules.discard(record.name)

@@ -1,0 +1,143 @@
+"""A cluster's backups in the bucket: entries, the index made of them, and the dates that are taken.
+
+The truth is each backup's own entry beside its snapshot. The index is their list, kept in one object to be
+read at once, and written anew whenever an entry comes or goes; a lost one loses nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from wdrip import names
+from wdrip.clients.oss import Bucket, ObjectInfo
+from wdrip.errors import PermanentError
+from wdrip.models.backup import BackupEntry, BackupIndex
+from wdrip.models.backup_request import BackupClaim
+from wdrip.planning.backup_schedule import next_date
+
+IN_FLIGHT = timedelta(hours=2)
+"""How long a date without an entry counts as being worked on: far longer than a backup may take."""
+
+_REWRITES = 5
+"""How often the index is written anew because an entry came or went meanwhile; each time is a coincidence."""
+
+
+class BackupStore:
+    """Backups of one cluster."""
+
+    def __init__(self, bucket: Bucket, cluster: str) -> None:
+        self._bucket = bucket
+        self._cluster = cluster
+
+    def index(self) -> BackupIndex:
+        """The backups, newest first; from their own entries when the index is missing or damaged."""
+        found = self._bucket.get(names.backup_index_key(self._cluster))
+        if found is not None:
+            try:
+                return BackupIndex.model_validate_json(found)
+            except ValidationError:
+                pass
+        return self._index_of(self._entry_dates())
+
+    def object_keys(self) -> tuple[str, ...]:
+        """Every object of the cluster's backups."""
+        return tuple(each.key for each in self._listed())
+
+    def entry(self, date: str) -> BackupEntry | None:
+        """A backup's own entry; None when there is none, or it is damaged."""
+        found = self._bucket.get(names.backup_entry_key(self._cluster, date))
+        try:
+            return None if found is None else BackupEntry.model_validate_json(found)
+        except ValidationError:
+            return None
+
+    def enter(self, entry: BackupEntry) -> None:
+        """Write a backup's own entry, then the index. Its objects must be there."""
+        key = names.backup_entry_key(self._cluster, entry.date)
+        self._bucket.put(key, entry.model_dump_json(indent=2).encode())
+        self.rewrite_index()
+
+    def rewrite_index(self) -> BackupIndex:
+        """Make the index of the entries that there are.
+
+        Of two at the same time the later sees the other's entry, or is seen by it: each looks again after
+        it wrote. Raises PermanentError when entries come and go faster than that.
+        """
+        dates = self._entry_dates()
+        for _ in range(_REWRITES):
+            index = self._index_of(dates)
+            text = index.model_dump_json(indent=2).encode()
+            self._bucket.put(names.backup_index_key(self._cluster), text)
+            written, dates = dates, self._entry_dates()
+            if written == dates:
+                return index
+        raise PermanentError(f"backups of {self._cluster} come and go faster than their index can be written")
+
+    def claim(self, attempt_id: str, now: datetime) -> tuple[str, BackupClaim]:
+        """A date for this attempt and how far it came: the same when asked again, never another attempt's."""
+        for date in self._dates_of(names.backup_claim_key):
+            found = self._claim_at(date)
+            if found is not None and found.attempt_id == attempt_id:
+                return date, found
+        claim = BackupClaim(attempt_id=attempt_id)
+        while True:
+            date = next_date(now, self._dates())
+            if self._bucket.create(names.backup_claim_key(self._cluster, date), _text(claim)):
+                return date, claim
+            # Another's, or our own whose answer was lost.
+            found = self._claim_at(date)
+            if found is not None and found.attempt_id == attempt_id:
+                return date, found
+
+    def note(self, date: str, claim: BackupClaim) -> None:
+        """Remember how far the backup of that date has come."""
+        self._bucket.put(names.backup_claim_key(self._cluster, date), _text(claim))
+
+    def in_flight(self, now: datetime) -> set[str]:
+        """Dates that were claimed lately and have no entry yet."""
+        entered = self._entry_dates()
+        claims = ((self._date(each.key), each) for each in self._listed())
+        return {
+            date
+            for date, claim in claims
+            if claim.key == names.backup_claim_key(self._cluster, date)
+            and date not in entered
+            and now - claim.modified < IN_FLIGHT
+        }
+
+    def delete(self, key: str) -> None:
+        """Delete one object of the cluster's backups."""
+        self._bucket.delete(key)
+
+    def _claim_at(self, date: str) -> BackupClaim | None:
+        found = self._bucket.get(names.backup_claim_key(self._cluster, date))
+        return None if found is None else BackupClaim.model_validate_json(found)
+
+    def _index_of(self, dates: tuple[str, ...]) -> BackupIndex:
+        entries = (self.entry(date) for date in dates)
+        return BackupIndex.of(each for each in entries if each is not None)
+
+    def _entry_dates(self) -> tuple[str, ...]:
+        return self._dates_of(names.backup_entry_key)
+
+    def _dates_of(self, key_of: Callable[[str, str], str]) -> tuple[str, ...]:
+        """Dates that have an object of that name."""
+        keys = set(self.object_keys())
+        return tuple(date for date in self._dates() if key_of(self._cluster, date) in keys)
+
+    def _dates(self) -> list[str]:
+        """Every date that has an object, oldest first."""
+        found = {self._date(each.key) for each in self._listed()}
+        return sorted(date for date in found if re.fullmatch(r"\d{8}-\d{4}", date))
+
+    def _date(self, key: str) -> str:
+        return key.removeprefix(names.backup_folder(self._cluster)).partition("/")[0]
+
+    def _listed(self) -> Iterator[ObjectInfo]:
+        return self._bucket.list(names.backup_folder(self._cluster))
+
+
+def _text(claim: BackupClaim) -> bytes:
+    return claim.model_dump_json(indent=2).encode()

@@ -1,0 +1,27 @@
+"""What is asked of the `Backup` workflow, and the note that holds a backup's place in the bucket."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class BackupRequest(BaseModel):
+    """Input of the `Backup` workflow. The cluster's record is read when it runs: a schedule lives long."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cluster: str
+    provider: str
+    """Provider key in the worker's own configuration."""
+    reason: str
+    """Why now, in words, e.g. `on schedule`."""
+
+
+class BackupClaim(BaseModel):
+    """`claim.json` beside a snapshot: whose date it is, and how far that backup has come."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempt_id: str
+    instance_id: str = ""
+    """The machine that has the snapshot; empty until one was chosen."""
+    upload_id: str = ""
+    """The upload in parts that was begun; empty when there is none."""

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -43,6 +42,7 @@ from activities.validation import Validation
 from activities.watch import Watch
 from wdrip import names
 from wdrip.errors import PermanentError, WdripError
+from wdrip.leaving import leave
 from wdrip.models.provider_config import WdripConfig
 from workflows.backup import Backup, ScheduledBackup
 from workflows.bootstrap_first_master import BootstrapFirstMaster
@@ -201,4 +201,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,7 +1,5 @@
 """`python -m starters` is the `wdrip` command."""
 
-import sys
+from starters.cli import program
 
-from starters.cli import main
-
-sys.exit(main())
+program()

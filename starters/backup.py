@@ -1,12 +1,12 @@
 """`wdrip backup`: take a backup of a cluster now."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 import click
 
 from starters.run import DONE, run
+from wdrip.leaving import leave
 
 
 @click.command(name="backup")
@@ -40,4 +40,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,14 +1,15 @@
 """The `wdrip` command: help at once, a verb's code only when that verb is used."""
 
 import importlib
-import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 from click.shell_completion import CompletionItem
 
 from starters.run import run
 from starters.verbs import VERBS
+from wdrip.leaving import leave
 
 BANNER = r"""
             _         _
@@ -74,5 +75,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run(command, argv, name="wdrip")
 
 
+def program() -> NoReturn:
+    """The `wdrip` program: `main`, then out."""
+    leave(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

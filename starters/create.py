@@ -2,7 +2,6 @@
 
 import asyncio
 import getpass
-import sys
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ import click
 
 from starters.run import DONE, run
 from wdrip.errors import WdripError
+from wdrip.leaving import leave
 
 if TYPE_CHECKING:
     from wdrip.models.cluster_config import ClusterConfig
@@ -120,4 +120,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -9,6 +9,7 @@ import click
 
 from starters.run import DONE, run
 from wdrip.errors import InvalidInput
+from wdrip.leaving import leave
 
 
 @click.command(name="delete")
@@ -60,4 +61,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

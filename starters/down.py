@@ -1,6 +1,5 @@
 """`wdrip down`: the end of the local stack, with everything in it."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 from starters.local.stack import DEFAULT_STATE
 from starters.run import run
 from starters.up import local_stack
+from wdrip.leaving import leave
 
 
 @click.command(name="down")
@@ -30,4 +30,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,6 +1,5 @@
 """`wdrip get`: the clusters in the bucket's index, one of them in full, or a kubeconfig for it."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from starters.run import DONE, run
 from starters.session import load_config, open_bucket, require_record
 from wdrip import names
 from wdrip.errors import InvalidInput, PermanentError
+from wdrip.leaving import leave
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.provider_config import Provider, WdripConfig
 
@@ -142,4 +142,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

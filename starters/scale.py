@@ -2,13 +2,13 @@
 
 import asyncio
 import getpass
-import sys
 from collections.abc import Sequence
 
 import click
 
 from starters.run import DONE, run
 from wdrip.errors import InvalidInput
+from wdrip.leaving import leave
 
 
 @click.command(name="scale")
@@ -59,4 +59,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,7 +1,6 @@
 """`wdrip up`: the local stack on this machine."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import click
 
 from starters.local.stack import DEFAULT_STATE, LocalStack
 from starters.run import run
+from wdrip.leaving import leave
 
 
 @click.command(name="up")
@@ -40,4 +40,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,12 +1,12 @@
 """`wdrip watch`: follow a cluster's create or delete."""
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 import click
 
 from starters.run import run
+from wdrip.leaving import leave
 
 
 @click.command(name="watch")
@@ -37,4 +37,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -30,12 +30,14 @@ class BackingActivities(KeepingActivities):
         with self._world.call("remove_backups"):
             self._cluster.backups = 0
 
-    @activity.defn
-    async def schedule_backups(self, record: ClusterRecord) -> None:
+    # Not asynchronous as the real ones are: what hangs here must not hold up the worker's loop.
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def schedule_backups(self, record: ClusterRecord) -> None:
         with self._world.call("schedule_backups"):
             self._world.schedules.add(record.name)
 
-    @activity.defn
-    async def unschedule_backups(self, record: ClusterRecord) -> None:
+    @activity.defn(no_thread_cancel_exception=True)
+    def unschedule_backups(self, record: ClusterRecord) -> None:
         with self._world.call("unschedule_backups"):
             self._world.schedules.discard(record.name)

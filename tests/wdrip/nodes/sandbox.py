@@ -24,8 +24,9 @@ for directory in etc run usr/local var/lib; do
         -o "lowerdir=/$directory,upperdir=/mnt/$directory/upper,workdir=/mnt/$directory/work" "/$directory"
 done
 echo ready
-exec sleep infinity
+exec /bin/sleep infinity
 """
+"""By its path: a test may have put a program of that name before it."""
 _SYSTEMD_RUN = """#!/bin/bash
 for argument; do case $argument in --unit=*) unit=${argument#--unit=};; --*) ;; *) break;; esac; shift; done
 mkdir -p /run/units

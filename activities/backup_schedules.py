@@ -18,7 +18,6 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from wdrip import names
-from wdrip.models.backup import BackupPolicy
 from wdrip.models.backup_request import BackupRequest
 from wdrip.models.cluster import ClusterRecord
 from wdrip.planning.backup_schedule import backup_spec
@@ -60,7 +59,7 @@ class BackupSchedules:
 
 
 def _schedule(record: ClusterRecord, task_queue: str) -> Schedule:
-    spec = backup_spec(record.name, BackupPolicy())
+    spec = backup_spec(record.name, record.config.backup)
     intervals = [ScheduleIntervalSpec(every=spec.interval, offset=spec.offset)] if spec.interval else []
     return Schedule(
         action=ScheduleActionStartWorkflow(

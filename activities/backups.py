@@ -10,7 +10,7 @@ from activities.tasks import BackupTask
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.errors import InvalidInput, PermanentError
-from wdrip.models.backup import BackupEntry, BackupPolicy, SnapshotFacts, VerdictKind
+from wdrip.models.backup import BackupEntry, SnapshotFacts, VerdictKind
 from wdrip.models.backup_request import BackupClaim, BackupRequest
 from wdrip.models.cluster import ClusterRecord, Phase
 from wdrip.models.observation import MachineState
@@ -61,7 +61,7 @@ class Backups:
         store = self._store(record)
         in_flight = store.in_flight(datetime.now(UTC))
         index = store.index()
-        chosen = retention(record.name, index, store.object_keys(), BackupPolicy(), in_flight)
+        chosen = retention(record.name, index, store.object_keys(), record.config.backup, in_flight)
         gone = [each.date for each in (*chosen.removed, *chosen.lost)]
         # Entries go first, so that none is ever without its snapshot.
         for date in gone:

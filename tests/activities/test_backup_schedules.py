@@ -9,12 +9,14 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.backup_schedules import BackupSchedules
 from tests.temporal_server import temporal_server
+from wdrip.models.backup import BackupPolicy
 from wdrip.models.cluster import ClusterRecord
 
 
 async def test_a_schedule_is_made_kept_up_to_date_and_deleted(record: ClusterRecord) -> None:
     async with temporal_server() as server:
         await _made(server.client, record)
+        await _follows_the_policy(server.client, record)
         await _paused_stays_paused(server.client, record)
         await _deleted(server.client, record)
 
@@ -28,6 +30,16 @@ async def _made(client: Client, record: ClusterRecord) -> None:
     assert found.policy.overlap is ScheduleOverlapPolicy.SKIP
     assert found.policy.catchup_window == timedelta(minutes=1)
     assert found.state.note == "Backs up c1 every 10 min; keeps 4"
+
+
+async def _follows_the_policy(client: Client, record: ClusterRecord) -> None:
+    policy = BackupPolicy(interval_seconds=3600, keep=2)
+    config = record.config.model_copy(update={"backup": policy})
+    other = record.model_copy(update={"config": config})
+    await ActivityEnvironment(client=client).run(BackupSchedules().schedule_backups, other)
+    found = (await client.get_schedule_handle("c1/backup").describe()).schedule
+    assert found.spec.intervals[0].every == timedelta(hours=1)
+    assert found.state.note == "Backs up c1 every 1 h; keeps 2"
 
 
 async def _paused_stays_paused(client: Client, record: ClusterRecord) -> None:

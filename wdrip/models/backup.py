@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from wdrip import names
 from wdrip.models.cron import Cron
-from wdrip.models.reading import Document, refuse
+from wdrip.models.reading import Document, Whole, refuse
 
 DATE_FORMAT = "%Y%m%d-%H%M"
 """A backup's date in the bucket: UTC, to the minute, as in the guide."""
@@ -164,25 +164,38 @@ class BackupIndex(_Model):
 class BackupTiers(Document):
     """Backups kept beyond the newest ones: the last of each hour, day and ISO week, in UTC."""
 
-    hourly: int = Field(0, ge=0)
-    daily: int = Field(0, ge=0)
-    weekly: int = Field(0, ge=0)
+    hourly: Annotated[Whole, Field(ge=0)] = Field(0, description="For so many hours.")
+    daily: Annotated[Whole, Field(ge=0)] = Field(0, description="For so many days.")
+    weekly: Annotated[Whole, Field(ge=0)] = Field(0, description="For so many ISO weeks.")
+
+
+_Seconds = Annotated[Whole, Field(le=366 * 86_400)]
+"""Who waits longer than a year has no backups."""
 
 
 class BackupPolicy(Document):
     """How often a cluster is backed up and how long backups stay."""
 
-    interval_seconds: int = Field(600, alias="intervalSeconds")
-    """Ten minutes, as in the guide. Ignored when `cron` is given."""
-    cron: str | None = None
-    """Five fields, see `Cron`; in UTC."""
-    keep: int = 4
-    """Newest backups that are kept, as in the guide."""
+    interval_seconds: _Seconds = Field(
+        600, alias="intervalSeconds", description="Seconds between two backups, at least 60."
+    )
+    cron: str | None = Field(
+        None,
+        description="Five cron fields in UTC, instead of the interval, e.g. `0 */2 * * *`.",
+    )
+    keep: Whole = Field(4, description="Newest backups that stay, at least 1; bad ones do not count.")
     tiers: BackupTiers = Field(default_factory=BackupTiers)
-    max_age_seconds: int | None = Field(None, alias="maxAgeSeconds")
-    """Age of the last good backup from which the cluster has a condition; None: two missed backups."""
-    drill_every_seconds: int = Field(86_400, alias="drillEverySeconds")
-    """How often the newest backup is restored as a drill; a day."""
+    max_age_seconds: _Seconds | None = Field(
+        None,
+        alias="maxAgeSeconds",
+        description="Age of the last good backup from which the cluster has a condition; by default when "
+        "two were missed.",
+    )
+    drill_every_seconds: _Seconds = Field(
+        86_400,
+        alias="drillEverySeconds",
+        description="How often the newest backup is restored as a drill, in seconds, at least 60.",
+    )
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:

@@ -10,12 +10,12 @@ from pydantic import (
     Field,
     PlainSerializer,
     SecretStr,
-    Strict,
     WithJsonSchema,
     model_validator,
 )
 
-from wdrip.models.reading import Document, read_yaml, refuse
+from wdrip.models.backup import BackupPolicy
+from wdrip.models.reading import Document, Whole, read_yaml, refuse
 from wdrip.planning import cidrs
 
 MASTERS_EXPECTED = 7
@@ -87,8 +87,6 @@ _Place = r"[a-z]{2}(-[a-z0-9]+)+"
 _Region = Annotated[str, _matching(_Place, "is not a region id", "write one such as cn-hangzhou")]
 _Zone = Annotated[str, _matching(_Place, "is not a zone id", "write one such as cn-hangzhou-k")]
 
-_Whole = Annotated[int, Strict()]
-
 _Label = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 
 _ClusterName = r"[a-z][a-z0-9-]{0,52}[a-z0-9]"
@@ -139,7 +137,7 @@ class Disk(Document):
 class Iaas(Document):
     """The machines and where they stand."""
 
-    worker_count: Annotated[_Whole, Field(ge=0, le=5000)] = Field(
+    worker_count: Annotated[Whole, Field(ge=0, le=5000)] = Field(
         default=0,
         alias="workerCount",
         description="Accepted for compatibility. A create makes only the master, with the empty node pool "
@@ -231,7 +229,7 @@ class Network(Document):
     domain: Annotated[str, AfterValidator(_dns_name)] = Field(
         description="DNS domain of the cluster, e.g. `cluster.domain`."
     )
-    net_mask: _Whole = Field(alias="netMask", description="Prefix length of one node's pod range, e.g. 25.")
+    net_mask: Whole = Field(alias="netMask", description="Prefix length of one node's pod range, e.g. 25.")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -280,6 +278,7 @@ class ClusterConfig(Document):
         description="Further addresses and names in the API server's certificate. Both endpoints are added.",
     )
     network: Network
+    backup: BackupPolicy = Field(default_factory=BackupPolicy)
 
     @classmethod
     def from_yaml(cls, text: str) -> Self:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from wdrip.errors import InvalidInput
@@ -28,6 +28,9 @@ _WORDS = {
 """Problem and remedy by pydantic's type of error."""
 
 Model = TypeVar("Model", bound=BaseModel)
+
+Whole = Annotated[int, Strict()]
+"""A number as YAML writes it; one in quotes is a text and a person's slip."""
 
 
 class Document(BaseModel):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.world.guide import CONFIG
 from wdrip.errors import InvalidInput
+from wdrip.models.backup import BackupPolicy
 from wdrip.models.cluster_config import ClusterConfig
 
 TOKEN = "abcdef.0123456789abcdef"
@@ -164,12 +165,29 @@ def test_a_dump_is_read_back_as_the_same_configuration() -> None:
         ),
         ("registry", "https://registry", "registry: is not an image registry; write host and path without"),
         ("cloudType", "private", "cloudType: has a value that is not supported; choose 'public'"),
+        ("backup", {"keep": 0}, "backup.keep: would keep no backup; write 1 or more"),
+        ("backup", {"keep": "4"}, "backup.keep: must be a whole number; write digits only"),
+        ("backup", {"intervalSeconds": 59}, "backup.intervalSeconds: is below a minute; write 60 or more"),
+        ("backup", {"cron": "at noon"}, "backup.cron: must have five fields (minute hour day month weekday)"),
+        ("backup", {"tiers": {"day": 1}}, "backup.tiers.day: is unknown; did you mean `daily`?"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line(path: str, value: object, line: str) -> None:
     message = str(refusal(changed(path, value)))
     assert message.startswith(line)
     assert "\n" not in message
+
+
+def test_backups_are_taken_as_the_guide_says_unless_the_file_says_otherwise() -> None:
+    assert ClusterConfig.from_yaml(yaml.safe_dump(GUIDE)).backup == BackupPolicy()
+    wanted = {"cron": "0 */2 * * *", "keep": 12, "tiers": {"daily": 7}, "drillEverySeconds": 3600}
+    backup = ClusterConfig.from_yaml(changed("backup", wanted)).backup
+    assert (backup.cron, backup.keep, backup.tiers.daily, backup.drill_every_seconds) == (
+        "0 */2 * * *",
+        12,
+        7,
+        3600,
+    )
 
 
 @pytest.mark.parametrize(

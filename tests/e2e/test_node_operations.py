@@ -134,7 +134,8 @@ def test_a_machine_becomes_a_ready_control_plane(
     machine.kubectl(
         "--namespace", "kube-system", "rollout", "status", "daemonset/kube-proxy", "--timeout=120s"
     )
-    assert machine.run("curl", "-s", "http://127.0.0.1:10249/proxyMode").stdout == "iptables"
+    # A pod counts as rolled out when it runs, a moment before it answers.
+    await_that(lambda: machine.run("curl", "-s", "http://127.0.0.1:10249/proxyMode").stdout == "iptables")
 
 
 def test_the_token_is_on_the_machine_and_in_no_log(machine: BareMachine) -> None:

@@ -74,4 +74,5 @@ def test_the_image_holds_nothing_of_the_host(image: Path) -> None:
 def test_the_image_has_the_tools_that_a_node_needs(image: Path) -> None:
     tools = "systemctl curl tar gzip openssl ip iptables conntrack socat ethtool mount flock nsenter findmnt"
     for tool in tools.split():
-        assert any((image / place / tool).exists() for place in ("usr/bin", "usr/sbin", "bin", "sbin")), tool
+        # Links such as those of alternatives lead to the image's own files, not to the host's.
+        assert any(os.path.lexists(image / place / tool) for place in ("usr/bin", "usr/sbin")), tool

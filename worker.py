@@ -26,6 +26,7 @@ from activities.backup_schedules import BackupSchedules
 from activities.backups import Backups
 from activities.bootstrap import Bootstrap
 from activities.clients import Clients, ConfiguredClients
+from activities.drills import Drills
 from activities.index import Index
 from activities.infrastructure import Infrastructure
 from activities.interceptor import ActivityInterceptor
@@ -48,6 +49,7 @@ from workflows.backup import Backup, ScheduledBackup
 from workflows.bootstrap_first_master import BootstrapFirstMaster
 from workflows.cluster import Cluster
 from workflows.create_infrastructure import CreateInfrastructure
+from workflows.verify_backup import VerifyBackup
 
 WORKFLOWS: Sequence[type] = (
     Cluster,
@@ -55,6 +57,7 @@ WORKFLOWS: Sequence[type] = (
     BootstrapFirstMaster,
     Backup,
     ScheduledBackup,
+    VerifyBackup,
 )
 
 METRICS_ADDRESS = "WDRIP_METRICS_ADDRESS"
@@ -87,6 +90,7 @@ def activities(clients: Clients) -> list[Callable[..., Any]]:
         Status(clients),
         MasterSets(clients),
         Backups(clients),
+        Drills(clients),
         BackupSchedules(),
         MasterSteps(clients),
         MachineSteps(clients),

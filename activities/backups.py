@@ -27,15 +27,7 @@ class Backups:
     @activity.defn(no_thread_cancel_exception=True)
     def find_cluster(self, request: BackupRequest) -> ClusterRecord:
         """The record of a cluster that can be backed up. Raises InvalidInput when there is none."""
-        found = self._clients.bucket(request.provider).get(names.cluster_key(request.cluster))
-        if found is None:
-            raise InvalidInput("name", f"there is no cluster {request.cluster}", "see `wdrip get`")
-        record = ClusterRecord.model_validate_json(found)
-        if record.phase is not Phase.RUNNING:
-            raise InvalidInput(
-                "name", f"cluster {request.cluster} is {record.phase}", f"wait until it is {Phase.RUNNING}"
-            )
-        return record
+        return running_cluster(self._clients, request)
 
     @activity.defn(no_thread_cancel_exception=True)
     def take_backup(self, task: BackupTask) -> BackupEntry:
@@ -61,7 +53,7 @@ class Backups:
         store = self._store(record)
         in_flight = store.in_flight(datetime.now(UTC))
         index = store.index()
-        chosen = retention(record.name, index, store.object_keys(), record.config.backup, in_flight)
+        chosen = retention(record.name, index, store.sizes(), record.config.backup, in_flight)
         gone = [each.date for each in (*chosen.removed, *chosen.lost)]
         # Entries go first, so that none is ever without its snapshot.
         for date in gone:
@@ -77,7 +69,7 @@ class Backups:
         """Delete every backup of the cluster, the index first."""
         store = self._store(record)
         store.delete(names.backup_index_key(record.name))
-        for key in store.object_keys():
+        for key in store.sizes():
             store.delete(key)
 
     def _store(self, record: ClusterRecord) -> BackupStore:
@@ -139,3 +131,16 @@ class Backups:
         bucket.put(names.backup_secrets_key(record.name, date), sealed)
         text = record.model_dump_json(by_alias=True, indent=2).encode()
         bucket.put(names.backup_config_key(record.name, date), text)
+
+
+def running_cluster(clients: Clients, request: BackupRequest) -> ClusterRecord:
+    """The record of the cluster as the index has it now. Raises InvalidInput unless it runs."""
+    found = clients.bucket(request.provider).get(names.cluster_key(request.cluster))
+    if found is None:
+        raise InvalidInput("name", f"there is no cluster {request.cluster}", "see `wdrip get`")
+    record = ClusterRecord.model_validate_json(found)
+    if record.phase is not Phase.RUNNING:
+        raise InvalidInput(
+            "name", f"cluster {request.cluster} is {record.phase}", f"wait until it is {Phase.RUNNING}"
+        )
+    return record

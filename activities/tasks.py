@@ -127,6 +127,14 @@ class BackupTask(_Task):
     """Unique for each attempt, the same when Temporal repeats it."""
 
 
+class VerifyTask(_Task):
+    """Restore a backup as a drill."""
+
+    record: ClusterRecord
+    date: str = ""
+    """Which backup; empty: the newest."""
+
+
 class ScaleTask(_Task):
     """Write how many masters a cluster shall have."""
 

@@ -1,7 +1,9 @@
-"""Asking for a backup, and its outcome in wdrip's own words.
+"""Asking for a backup or a drill, and its outcome in wdrip's own words.
 
-The workflow is addressed by its name, not by its class: importing that would load every cloud SDK.
+Workflows are addressed by name, not by class: importing that would load every cloud SDK.
 """
+
+from typing import TypeVar
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
@@ -11,9 +13,12 @@ from starters.temporal import rpc_errors_in_words
 from wdrip import failures, names
 from wdrip.errors import InvalidInput, PermanentError, WdripError
 from wdrip.models.backup import BackupEntry
-from wdrip.models.backup_request import BackupRequest
+from wdrip.models.backup_request import BackupRequest, Verified, VerifyRequest
 
 WORKFLOW = "Backup"
+VERIFY_WORKFLOW = "VerifyBackup"
+
+_Result = TypeVar("_Result", BackupEntry, Verified)
 
 
 async def request_backup(client: Client, request: BackupRequest) -> BackupEntry:
@@ -22,15 +27,43 @@ async def request_backup(client: Client, request: BackupRequest) -> BackupEntry:
     Raises InvalidInput when the cluster cannot be backed up now, PermanentError with the reason when the
     backup failed.
     """
+    workflow_id = names.backup_workflow_id(request.cluster)
+    summary = f"Backup of {request.cluster}"
+    return await _outcome(client, WORKFLOW, request, workflow_id, summary, BackupEntry)
+
+
+async def request_verify(client: Client, request: VerifyRequest) -> Verified:
+    """Restore a backup as a drill, or await the drill that is under way when it is with this backup.
+
+    A bad backup is a result. Raises InvalidInput when there is no such backup or the cluster does not run,
+    PermanentError with the reason when the drill could not be done.
+    """
+    workflow_id = names.verify_workflow_id(request.cluster)
+    summary = f"Drill with a backup of {request.cluster}"
+    while True:
+        found = await _outcome(client, VERIFY_WORKFLOW, request, workflow_id, summary, Verified)
+        if request.date in ("", found.entry.date):
+            return found
+        # That was another backup's drill, which was under way; this one's turn may be now.
+
+
+async def _outcome(
+    client: Client,
+    workflow: str,
+    request: BackupRequest,
+    workflow_id: str,
+    summary: str,
+    result_type: type[_Result],
+) -> _Result:
     with rpc_errors_in_words(request.cluster):
-        handle: WorkflowHandle[object, BackupEntry] = await client.start_workflow(
-            WORKFLOW,
+        handle: WorkflowHandle[object, _Result] = await client.start_workflow(
+            workflow,
             request,
-            id=names.backup_workflow_id(request.cluster),
+            id=workflow_id,
             task_queue=names.TASK_QUEUE,
-            result_type=BackupEntry,
+            result_type=result_type,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=f"Backup of {request.cluster}",
+            static_summary=summary,
         )
         try:
             return await handle.result()

@@ -1,6 +1,7 @@
 """A cluster's backups as a person reads them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from starters.log import log
@@ -8,7 +9,7 @@ from starters.session import find_record
 from starters.temporal import no_such_cluster
 from wdrip import names
 from wdrip.errors import InvalidInput
-from wdrip.models.backup import BackupEntry, Standing
+from wdrip.models.backup import BackupEntry, Standing, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from wdrip.clients.oss import Bucket
@@ -24,19 +25,48 @@ _WORDS = {
 def read_backups(bucket: "Bucket", cluster: str) -> Sequence[BackupEntry]:
     """The cluster's backups, newest first; also of a cluster that was deleted and left some.
 
+    One whose object is missing or has another length gets a verdict here, and each bad one is warned of.
+
     Raises InvalidInput when there are none, or no such cluster.
     """
     from wdrip.clients.backup_store import BackupStore
 
     log(f"oss get object from [oss://{bucket.name}/{names.backup_index_key(cluster)}]")
-    entries = BackupStore(bucket, cluster).index().entries
-    if entries:
+    store = BackupStore(bucket, cluster)
+    index, damage = store.inspected()
+    if damage:
+        log(f"warning: {damage}; `wdrip backup verify -n {cluster}` writes it anew")
+    if index.entries:
+        sizes = store.sizes()
+        entries = [_seen(entry, sizes.get(entry.path)) for entry in index.entries]
+        for entry in entries:
+            if entry.complaint:
+                log(f"warning: backup {entry.date} is bad: {entry.complaint}")
         return entries
     if find_record(bucket, cluster) is None:
         raise no_such_cluster(cluster)
     raise InvalidInput(
         "--name", f"cluster `{cluster}` has no backups yet", f"take one with `wdrip backup -n {cluster}`"
     )
+
+
+def _seen(entry: BackupEntry, size: int | None) -> BackupEntry:
+    misfit = entry.misfit(size)
+    if not misfit:
+        return entry
+    return entry.with_verdict(
+        Verdict(verified_at=datetime.now(UTC), kind=VerdictKind.STRUCTURE, ok=False, reason=misfit)
+    )
+
+
+def verdict_line(entry: BackupEntry) -> str:
+    """What a drill that went well has shown, in words."""
+    found = [f"revision {entry.revision}"]
+    if entry.live_keys is not None:
+        found.append(f"{entry.live_keys} keys")
+    if entry.marker:
+        found.append("the marker that was written before it was taken")
+    return f"backup {entry.date} restores: it has {', '.join(found)}"
 
 
 def backup_table(entries: Sequence[BackupEntry]) -> str:

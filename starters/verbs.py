@@ -1,7 +1,7 @@
 """The verbs of the command and what each does in a line, known without importing any of them."""
 
 VERBS = {
-    "backup": "take a backup of a cluster now",
+    "backup": "take a backup of a cluster now, or see whether one restores",
     "build": "build the software package that machines install, and upload it",
     "completion": "print the shell completion script for bash, zsh or fish",
     "create": "create a Kubernetes cluster",

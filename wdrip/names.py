@@ -83,9 +83,19 @@ def backup_claim_key(cluster: str, date: str) -> str:
     return f"{backup_folder(cluster)}{date}/claim.json"
 
 
+def backup_hold_key(cluster: str, date: str) -> str:
+    """Bucket key of the note that a backup is in use and must stay (empty)."""
+    return f"{backup_folder(cluster)}{date}/hold"
+
+
 def backup_workflow_id(cluster: str) -> str:
     """The `Backup` workflow's id: one per cluster, so that two at once are one."""
     return f"{cluster}/backup"
+
+
+def verify_workflow_id(cluster: str) -> str:
+    """The `VerifyBackup` workflow's id: one at a time per cluster, since a master bears it."""
+    return f"{cluster}/verify"
 
 
 def backup_schedule_id(cluster: str) -> str:

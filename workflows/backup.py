@@ -1,20 +1,23 @@
 """The `Backup` workflow: one backup of a cluster. `ScheduledBackup` is how a schedule asks for one."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.backups import Backups
+    from activities.drills import Drills
     from activities.tasks import BackupTask
     from wdrip import names
     from wdrip.models.backup import BackupEntry
-    from wdrip.models.backup_request import BackupRequest
-    from wdrip.models.cluster import ClusterRecord
+    from wdrip.models.backup_request import BackupRequest, VerifyRequest
 from workflows.calls import act, to_its_end
-from workflows.failures import failure_type, reason, root
+from workflows.failures import plain, reason
+from workflows.showing import place, tell
+from workflows.verify_backup import VerifyBackup
 
 OPERATION = "backup"
 """Value of the search attribute `WdripOperation` of these workflows."""
@@ -35,23 +38,19 @@ class Backup:
 
         Fails with ApplicationError (InvalidInput: no such cluster, or it does not run) or PermanentError.
         """
-        _tell(request, f"Backup of {request.cluster} {request.reason}: begins")
+        tell(request, OPERATION, f"Backup of {request.cluster} {request.reason}: begins")
         try:
             entry = await self._take(request)
         except FailureError as error:
-            _tell(request, f"Backup of {request.cluster} {request.reason} failed: {reason(error)}")
-            found = root(error)
-            details = found.details if isinstance(found, ApplicationError) else ()
-            raise ApplicationError(
-                reason(error), *details, type=failure_type(error), non_retryable=True
-            ) from error
+            tell(request, OPERATION, f"Backup of {request.cluster} {request.reason} failed: {reason(error)}")
+            raise plain(error) from error
         return entry
 
     async def _take(self, request: BackupRequest) -> BackupEntry:
         record = await act(
             Backups.find_cluster, request, summary=f"Read the entry of {request.cluster}", deadline=_LOOK
         )
-        _place(record)
+        place(record)
         entry = await act(
             Backups.take_backup,
             BackupTask(record=record, reason=request.reason, attempt_id=workflow.info().run_id),
@@ -65,20 +64,23 @@ class Backup:
             )
         except FailureError as error:
             # The backup is there; the next one tidies up again.
-            _tell(request, f"{told}; older ones could not be removed: {reason(error)}")
+            tell(request, OPERATION, f"{told}; older ones could not be removed: {reason(error)}")
             return entry
-        _tell(request, f"{told}; removed: {', '.join(gone) or 'none'}")
+        tell(request, OPERATION, f"{told}; removed: {', '.join(gone) or 'none'}")
         return entry
 
 
 @workflow.defn(name="ScheduledBackup")
 class ScheduledBackup:
-    """Starts `Backup` unless one is under way. A schedule gives its workflows ids of their own."""
+    """Starts `Backup` unless one is under way, and a drill when one is due.
+
+    A schedule gives its workflows ids of their own.
+    """
 
     @workflow.run
     async def run(self, request: BackupRequest) -> str:
         """The date of the backup, or why there is none."""
-        _tell(request, f"Backup of {request.cluster} {request.reason}")
+        tell(request, OPERATION, f"Backup of {request.cluster} {request.reason}")
         try:
             handle = await workflow.start_child_workflow(
                 Backup.run,
@@ -89,22 +91,28 @@ class ScheduledBackup:
         except WorkflowAlreadyStartedError:
             return "a backup is under way already"
         entry: BackupEntry = await to_its_end(handle)
+        await self._drill(request)
         return entry.date
 
-
-def _tell(request: BackupRequest, words: str) -> None:
-    workflow.set_current_details(words)
-    workflow.upsert_search_attributes(
-        [
-            _attribute(names.SEARCH_CLUSTER).value_set(request.cluster),
-            _attribute(names.SEARCH_OPERATION).value_set(OPERATION),
-        ]
-    )
-
-
-def _place(record: ClusterRecord) -> None:
-    workflow.upsert_search_attributes([_attribute(names.SEARCH_REGION).value_set(record.region)])
-
-
-def _attribute(name: str) -> "SearchAttributeKey[str]":
-    return SearchAttributeKey.for_keyword(name)
+    async def _drill(self, request: BackupRequest) -> None:
+        """Begin a drill when one is due; it may outlast the time until the next backup."""
+        try:
+            date = await act(
+                Drills.find_due_drill, request, summary="See whether a drill is due", deadline=_LOOK
+            )
+        except FailureError as error:
+            # The next backup asks again.
+            tell(request, OPERATION, f"It is not known whether a drill is due: {reason(error)}")
+            return
+        if not date:
+            return
+        with suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                VerifyBackup.run,
+                VerifyRequest(
+                    cluster=request.cluster, provider=request.provider, reason="on schedule", date=date
+                ),
+                id=names.verify_workflow_id(request.cluster),
+                static_summary=f"Drill with backup {date} of {request.cluster}",
+                parent_close_policy=ParentClosePolicy.ABANDON,
+            )

@@ -37,7 +37,7 @@ from workflows.bootstrap_first_master import BootstrapFirstMaster
 from workflows.calls import act, to_its_end, together
 from workflows.create_infrastructure import CreateInfrastructure
 from workflows.details import render
-from workflows.failures import failure_type, reason, root
+from workflows.failures import failure_type, plain, reason
 from workflows.keeper import Keeper
 from workflows.state import ClusterState
 from workflows.teardown import Undo, tear_down
@@ -91,7 +91,7 @@ class Cluster:
                     deadline=plans.VALIDATE.deadline,
                 )
         except FailureError as error:
-            self._refusal = _plain(error)
+            self._refusal = plain(error)
             raise self._refusal from error
         finally:
             self._validating = False
@@ -502,10 +502,3 @@ def _refusal(field: str, problem: str, remedy: str) -> ApplicationError:
     return ApplicationError(
         f"{field}: {problem}; {remedy}", field, problem, remedy, type=INVALID_INPUT, non_retryable=True
     )
-
-
-def _plain(error: FailureError) -> ApplicationError:
-    """The activity's own error, as the caller of the update sees it."""
-    found = root(error)
-    details = found.details if isinstance(found, ApplicationError) else ()
-    return ApplicationError(reason(error), *details, type=failure_type(error), non_retryable=True)

@@ -34,6 +34,13 @@ def reason(error: BaseException) -> str:
     return words or type(found).__name__
 
 
+def plain(error: FailureError) -> ApplicationError:
+    """The activity's own error, as whoever asked for the work sees it."""
+    found = root(error)
+    details = found.details if isinstance(found, ApplicationError) else ()
+    return ApplicationError(reason(error), *details, type=failure_type(error), non_retryable=True)
+
+
 def _timed_out(error: BaseException | None) -> bool:
     while isinstance(error, ActivityError | ChildWorkflowError):
         error = error.cause

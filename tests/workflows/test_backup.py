@@ -10,10 +10,13 @@ from tests.world.stage import Stage
 from tests.world.world import Fault
 from wdrip import names
 from wdrip.failures import INVALID_INPUT, PERMANENT
-from wdrip.models.backup import BackupEntry
-from wdrip.models.backup_request import BackupRequest
+from wdrip.models.backup import BackupEntry, Standing
+from wdrip.models.backup_request import BackupRequest, Verified, VerifyRequest
 from wdrip.models.cluster import Phase
 from workflows.backup import Backup, ScheduledBackup
+from workflows.verify_backup import VerifyBackup
+
+DATE = "20211002-1014"
 
 
 def request(stage: Stage) -> BackupRequest:
@@ -96,6 +99,62 @@ async def test_a_scheduled_one_that_fails_fails(stage: Stage) -> None:
         )
 
     assert isinstance(failed.value.cause, ChildWorkflowError)
+
+
+async def scheduled(stage: Stage) -> str:
+    return await stage.client.execute_workflow(
+        ScheduledBackup.run, request(stage), id=f"{stage.name}/scheduled", task_queue=stage.name
+    )
+
+
+async def verified(stage: Stage, date: str = "") -> Verified:
+    wanted = VerifyRequest(cluster=stage.name, provider="alibaba.test", reason="by hand", date=date)
+    return await stage.client.execute_workflow(
+        VerifyBackup.run, wanted, id=names.verify_workflow_id(stage.name), task_queue=stage.name
+    )
+
+
+async def test_a_scheduled_one_is_followed_by_a_drill_only_when_one_is_due(stage: Stage) -> None:
+    await running(stage)
+    await scheduled(stage)
+    assert "verify_backup" not in stage.world.calls
+    stage.world.due_drill = DATE
+    await scheduled(stage)
+    drill = stage.client.get_workflow_handle_for(VerifyBackup.run, names.verify_workflow_id(stage.name))
+    assert (await drill.result()).entry.date == DATE
+
+
+async def test_a_scheduled_one_does_not_wait_for_its_drill(stage: Stage) -> None:
+    await running(stage)
+    stage.world.due_drill = DATE
+    stage.world.fail("verify_backup", Fault.HANGS)
+    assert await scheduled(stage)
+    await stage.until_called("verify_backup")
+    # The next one finds the drill under way and leaves it alone.
+    assert await scheduled(stage)
+    stage.world.lift_faults()
+    drill = stage.client.get_workflow_handle_for(VerifyBackup.run, names.verify_workflow_id(stage.name))
+    await drill.result()
+    assert stage.world.calls.count("verify_backup") == 1
+
+
+async def test_a_bad_backup_is_a_result_and_is_shown(stage: Stage) -> None:
+    await running(stage)
+    stage.world.bad_backups.add(DATE)
+    assert (await verified(stage, DATE)).entry.standing is Standing.BAD
+    described = await stage.client.get_workflow_handle(names.verify_workflow_id(stage.name)).describe()
+    assert described.search_attributes["WdripOperation"] == ["verify"]
+
+
+async def test_a_drill_that_cannot_be_done_says_why(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("verify_backup", Fault.REFUSED)
+    with pytest.raises(WorkflowFailureError) as failed:
+        await verified(stage)
+
+    cause = failed.value.cause
+    assert isinstance(cause, ApplicationError)
+    assert (cause.type, cause.message) == (PERMANENT, "verify_backup was refused by the simulated cloud")
 
 
 async def test_the_schedule_goes_with_the_cluster_and_backups_stay(stage: Stage) -> None:

@@ -2,9 +2,12 @@
 
 from temporalio import activity
 
+from activities.tasks import VerifyTask
+from tests.wdrip.backup_entries import entry
 from tests.world.keeping import KeepingActivities
 from wdrip.errors import InvalidInput
-from wdrip.models.backup_request import BackupRequest
+from wdrip.models.backup import Standing
+from wdrip.models.backup_request import BackupRequest, Verified
 from wdrip.models.cluster import ClusterRecord
 
 
@@ -24,6 +27,19 @@ class BackingActivities(KeepingActivities):
             gone = ["20211001-1024"] if self._cluster.backups > 4 else []
             self._cluster.backups = min(self._cluster.backups, 4)
             return gone
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def find_due_drill(self, request: BackupRequest) -> str:
+        with self._world.look("find_due_drill"):
+            return self._world.due_drill
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def verify_backup(self, task: VerifyTask) -> Verified:
+        with self._world.call("verify_backup"):
+            date = task.date or "20211002-1024"
+            bad = date in self._world.bad_backups
+            standing = Standing.BAD if bad else Standing.VERIFIED
+            return Verified(entry=entry(date, standing, name=task.record.name))
 
     @activity.defn(no_thread_cancel_exception=True)
     def remove_backups(self, record: ClusterRecord) -> None:

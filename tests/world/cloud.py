@@ -1,8 +1,10 @@
 """A cloud below the activities: in-memory stand-ins for the typed clients, as strict as the real ones."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -13,7 +15,7 @@ from activities.clients import Clients
 from wdrip.clients.ecs import CommandResult, EcsClient, Image, Instance, InstanceType, Zone
 from wdrip.clients.errors import AlreadyExistsError, NothingToChangeError
 from wdrip.clients.kubernetes import ClusterApi, NodeState
-from wdrip.clients.oss import Bucket
+from wdrip.clients.oss import Bucket, ObjectInfo
 from wdrip.clients.ros import RosClient, Stack, StackResource
 from wdrip.models.provider_config import Endpoints, Provider
 from wdrip.security import pki
@@ -47,8 +49,21 @@ class MemoryBucket:
         self.objects.pop(key, None)
         self.deleted.append(key)
 
+    def head(self, key: str) -> ObjectInfo | None:
+        content = self.objects.get(key)
+        if content is None:
+            return None
+        return ObjectInfo(key, len(content), datetime.now(UTC), hashlib.sha256(content).hexdigest())
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        found = (self.head(key) for key in sorted(self.objects) if key.startswith(prefix))
+        return (each for each in found if each is not None)
+
     def presigned_get(self, key: str, seconds: int, *, internal: bool = True) -> str:
         assert key in self.objects
+        return f"http://100.118.0.1/{self.name}/{key}?Expires={seconds}"
+
+    def presigned_put(self, key: str, seconds: int, *, headers: Mapping[str, str]) -> str:
         return f"http://100.118.0.1/{self.name}/{key}?Expires={seconds}"
 
 

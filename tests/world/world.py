@@ -52,6 +52,10 @@ class World:
     """Rungs that do not help."""
     schedules: set[str] = field(default_factory=set)
     """Clusters whose backups are scheduled."""
+    due_drill: str = ""
+    """Date of the backup with which a drill is due."""
+    bad_backups: set[str] = field(default_factory=set)
+    """Dates of backups that do not restore."""
     statuses: list[StatusTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)

@@ -6,6 +6,7 @@ read at once, and written anew whenever an entry comes or goes; a lost one loses
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from pydantic import ValidationError
@@ -13,12 +14,13 @@ from pydantic import ValidationError
 from wdrip import names
 from wdrip.clients.oss import Bucket, ObjectInfo
 from wdrip.errors import PermanentError
-from wdrip.models.backup import BackupEntry, BackupIndex
+from wdrip.models.backup import BackupEntry, BackupIndex, Verdict
 from wdrip.models.backup_request import BackupClaim
 from wdrip.planning.backup_schedule import next_date
 
 IN_FLIGHT = timedelta(hours=2)
-"""How long a date without an entry counts as being worked on: far longer than a backup may take."""
+"""How long a date without an entry, or one that is held, counts as being worked on: far longer than a backup
+or a drill may take."""
 
 _REWRITES = 5
 """How often the index is written anew because an entry came or went meanwhile; each time is a coincidence."""
@@ -33,17 +35,23 @@ class BackupStore:
 
     def index(self) -> BackupIndex:
         """The backups, newest first; from their own entries when the index is missing or damaged."""
-        found = self._bucket.get(names.backup_index_key(self._cluster))
-        if found is not None:
-            try:
-                return BackupIndex.model_validate_json(found)
-            except ValidationError:
-                pass
-        return self._index_of(self._entry_dates())
+        return self.inspected()[0]
 
-    def object_keys(self) -> tuple[str, ...]:
-        """Every object of the cluster's backups."""
-        return tuple(each.key for each in self._listed())
+    def inspected(self) -> tuple[BackupIndex, str]:
+        """`index`, and what is wrong with the one in the bucket, in words; empty when nothing is."""
+        key = names.backup_index_key(self._cluster)
+        found = self._bucket.get(key)
+        written = None if found is None else _read(found)
+        if written is not None:
+            return written, ""
+        index = self._index_of(self._entry_dates(), BackupIndex())
+        if found is not None:
+            return index, f"{key} is damaged"
+        return index, f"{key} is missing" if index.entries else ""
+
+    def sizes(self) -> dict[str, int]:
+        """Every object of the cluster's backups: bytes by key."""
+        return {each.key: each.size for each in self._listed()}
 
     def entry(self, date: str) -> BackupEntry | None:
         """A backup's own entry; None when there is none, or it is damaged."""
@@ -59,15 +67,36 @@ class BackupStore:
         self._bucket.put(key, entry.model_dump_json(indent=2).encode())
         self.rewrite_index()
 
+    def judge(self, date: str, verdict: Verdict) -> BackupEntry | None:
+        """Write a verdict into a backup's entry and the index; None when the backup has gone meanwhile."""
+        entry = self.entry(date) or self.index().dated(date)
+        if entry is None or date not in self._entry_dates():
+            return None
+        judged = entry.with_verdict(verdict)
+        self.enter(judged)
+        return judged
+
+    @contextmanager
+    def held(self, date: str) -> Iterator[None]:
+        """Retention leaves the backup alone while it is in use here."""
+        key = names.backup_hold_key(self._cluster, date)
+        self._bucket.put(key, b"")
+        try:
+            yield
+        finally:
+            self._bucket.delete(key)
+
     def rewrite_index(self) -> BackupIndex:
-        """Make the index of the entries that there are.
+        """Make the index of the entries that there are; one that is damaged is taken from the index.
 
         Of two at the same time the later sees the other's entry, or is seen by it: each looks again after
         it wrote. Raises PermanentError when entries come and go faster than that.
         """
+        found = self._bucket.get(names.backup_index_key(self._cluster))
+        before = (None if found is None else _read(found)) or BackupIndex()
         dates = self._entry_dates()
         for _ in range(_REWRITES):
-            index = self._index_of(dates)
+            index = self._index_of(dates, before)
             text = index.model_dump_json(indent=2).encode()
             self._bucket.put(names.backup_index_key(self._cluster), text)
             written, dates = dates, self._entry_dates()
@@ -96,15 +125,17 @@ class BackupStore:
         self._bucket.put(names.backup_claim_key(self._cluster, date), _text(claim))
 
     def in_flight(self, now: datetime) -> set[str]:
-        """Dates that were claimed lately and have no entry yet."""
+        """Dates that were claimed lately and have no entry yet, or that were lately held."""
         entered = self._entry_dates()
-        claims = ((self._date(each.key), each) for each in self._listed())
+        notes = ((self._date(each.key), each) for each in self._listed())
         return {
             date
-            for date, claim in claims
-            if claim.key == names.backup_claim_key(self._cluster, date)
-            and date not in entered
-            and now - claim.modified < IN_FLIGHT
+            for date, note in notes
+            if now - note.modified < IN_FLIGHT
+            and (
+                note.key == names.backup_hold_key(self._cluster, date)
+                or (note.key == names.backup_claim_key(self._cluster, date) and date not in entered)
+            )
         }
 
     def delete(self, key: str) -> None:
@@ -115,8 +146,8 @@ class BackupStore:
         found = self._bucket.get(names.backup_claim_key(self._cluster, date))
         return None if found is None else BackupClaim.model_validate_json(found)
 
-    def _index_of(self, dates: tuple[str, ...]) -> BackupIndex:
-        entries = (self.entry(date) for date in dates)
+    def _index_of(self, dates: tuple[str, ...], before: BackupIndex) -> BackupIndex:
+        entries = (self.entry(date) or before.dated(date) for date in dates)
         return BackupIndex.of(each for each in entries if each is not None)
 
     def _entry_dates(self) -> tuple[str, ...]:
@@ -124,7 +155,7 @@ class BackupStore:
 
     def _dates_of(self, key_of: Callable[[str, str], str]) -> tuple[str, ...]:
         """Dates that have an object of that name."""
-        keys = set(self.object_keys())
+        keys = self.sizes()
         return tuple(date for date in self._dates() if key_of(self._cluster, date) in keys)
 
     def _dates(self) -> list[str]:
@@ -137,6 +168,13 @@ class BackupStore:
 
     def _listed(self) -> Iterator[ObjectInfo]:
         return self._bucket.list(names.backup_folder(self._cluster))
+
+
+def _read(text: bytes) -> BackupIndex | None:
+    try:
+        return BackupIndex.model_validate_json(text)
+    except ValidationError:
+        return None
 
 
 def _text(claim: BackupClaim) -> bytes:

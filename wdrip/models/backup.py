@@ -93,7 +93,8 @@ class BackupEntry(SnapshotFacts):
     """Fingerprint of the key that the cluster's secrets were sealed with; empty when it is not known."""
     uploaded_at: AwareDatetime
     verdicts: tuple[Verdict, ...] = ()
-    """In the order in which they were given."""
+    """The last of each kind, in the order in which they were given; a drill looks at the structure, too, so
+    that a later one takes the place of both."""
 
     @model_validator(mode="after")
     def _lies_where_it_belongs(self) -> Self:
@@ -115,6 +116,18 @@ class BackupEntry(SnapshotFacts):
     def good(self) -> bool:
         """Whether it was looked at and nothing speaks against it."""
         return self.standing in (Standing.SOUND, Standing.VERIFIED)
+
+    def with_verdict(self, verdict: Verdict) -> "BackupEntry":
+        """This backup with one more verdict, which takes the place of those that it makes void."""
+        drilled = verdict.kind is VerdictKind.DRILL
+        others = () if drilled else tuple(each for each in self.verdicts if each.kind is not verdict.kind)
+        return self.model_copy(update={"verdicts": (*others, verdict)})
+
+    def misfit(self, size: int | None) -> str:
+        """Why an object of `size` bytes (None: there is none) is not this backup; empty when it may be."""
+        if size is None:
+            return "its object is missing from the bucket"
+        return "" if size == self.size else f"it has {size} bytes, not {self.size}"
 
     @property
     def complaint(self) -> str:
@@ -154,11 +167,7 @@ class BackupIndex(_Model):
     def with_verdict(self, date: str, verdict: Verdict) -> "BackupIndex":
         """This index with one more verdict on a backup; unchanged when the backup is gone."""
         entry = self.dated(date)
-        if entry is None:
-            return self
-        # The last of each kind is all that counts.
-        others = [each for each in entry.verdicts if each.kind is not verdict.kind]
-        return self.with_entry(entry.model_copy(update={"verdicts": (*others, verdict)}))
+        return self if entry is None else self.with_entry(entry.with_verdict(verdict))
 
 
 class BackupTiers(Document):

@@ -1,6 +1,8 @@
-"""What is asked of the `Backup` workflow, and the note that holds a backup's place in the bucket."""
+"""What is asked of the workflows around backups, and the note that holds a backup's place in the bucket."""
 
 from pydantic import BaseModel, ConfigDict
+
+from wdrip.models.backup import BackupEntry
 
 
 class BackupRequest(BaseModel):
@@ -13,6 +15,24 @@ class BackupRequest(BaseModel):
     """Provider key in the worker's own configuration."""
     reason: str
     """Why now, in words, e.g. `on schedule`."""
+
+
+class VerifyRequest(BackupRequest):
+    """Input of the `VerifyBackup` workflow."""
+
+    date: str = ""
+    """Which backup; empty: the newest."""
+
+
+class Verified(BaseModel):
+    """A backup after it was restored as a drill."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    entry: BackupEntry
+    """With the new verdict."""
+    mended: str = ""
+    """What was wrong with the index, which was written anew; empty when nothing was."""
 
 
 class BackupClaim(BaseModel):

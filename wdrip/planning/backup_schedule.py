@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from wdrip.models.backup import DATE_FORMAT, BackupEntry, BackupIndex, BackupPolicy, VerdictKind
+from wdrip.models.backup import DATE_FORMAT, BackupEntry, BackupIndex, BackupPolicy, Standing, VerdictKind
 from wdrip.models.cron import Cron
 
 CATCH_UP = timedelta(minutes=1)
@@ -73,17 +73,19 @@ def next_date(now: datetime, taken: Collection[str]) -> str:
 
 
 def drill_is_due(index: BackupIndex, policy: BackupPolicy, now: datetime) -> BackupEntry | None:
-    """The newest backup, when the last drill on any is longer ago than the policy wants."""
-    if not index.entries:
-        return None
+    """The newest backup, when the last drill that went well is longer ago than the policy wants.
+
+    After one that failed the next backup is due at once: whether any restores is then the question.
+    """
     drills = [
         verdict.verified_at
         for entry in index.entries
         for verdict in entry.verdicts
-        if verdict.kind is VerdictKind.DRILL
+        if verdict.kind is VerdictKind.DRILL and verdict.ok
     ]
     recent = any(now - at < timedelta(seconds=policy.drill_every_seconds) for at in drills)
-    return None if recent else index.entries[0]
+    newest = next(iter(index.entries), None)
+    return None if recent or newest is None or newest.standing is Standing.BAD else newest
 
 
 def backup_condition(

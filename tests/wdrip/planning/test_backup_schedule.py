@@ -144,10 +144,15 @@ def test_a_drill_is_due_a_day_after_the_last() -> None:
     assert drill_is_due(drilled, BackupPolicy(), moment("20211002-0900")) == drilled.entries[0]
 
 
-def test_a_failed_drill_is_a_drill_too_and_none_is_due_without_backups() -> None:
+def test_after_a_failed_drill_the_next_backup_is_due_and_the_bad_one_is_not() -> None:
     bad = Verdict(verified_at=NOW, kind=VerdictKind.DRILL, ok=False, reason="no")
     index = BackupIndex.of([entry("20211002-1000")]).with_verdict("20211002-1000", bad)
     assert drill_is_due(index, BackupPolicy(), NOW) is None
+    later = entry("20211002-1010")
+    assert drill_is_due(index.with_entry(later), BackupPolicy(), NOW) == later
+
+
+def test_no_drill_is_due_without_backups() -> None:
     assert drill_is_due(BackupIndex(), BackupPolicy(), NOW) is None
 
 

@@ -1,0 +1,271 @@
+"""Taking, verifying and removing backups, upon a cloud in memory whose machines do what scripts would."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from activities.backups import Backups
+from activities.drills import Drills
+from activities.tasks import BackupTask, VerifyTask
+from tests.activities.conftest import Run
+from tests.activities.scripted import ScriptedCloud, ScriptedMachines
+from tests.activities.test_steps import REPORT
+from tests.world.stocked import stock
+from wdrip import names
+from wdrip.clients.backup_store import BackupStore
+from wdrip.clients.ecs import CommandResult
+from wdrip.errors import InvalidInput, PermanentError
+from wdrip.models.backup import BackupEntry, BackupPolicy, Standing
+from wdrip.models.backup_request import BackupRequest, Verified
+from wdrip.models.cluster import ClusterRecord, Phase
+from wdrip.security.bundle import SecretsBundle
+from wdrip.security.sealing import load_key, seal
+
+SNAPSHOT = b"a snapshot of etcd"
+DAMAGED = "its sha256 is not the one of the index"
+
+
+@dataclass
+class BackupMachines(ScriptedMachines):
+    """A machine whose snapshot is SNAPSHOT, and that takes what lies in the bucket for good only if it is."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def command_result(self, invocation_id: str, instance_id: str) -> CommandResult | None:
+        _, name, content = self.commands[int(invocation_id.removeprefix("t-")) - 1]
+        found = re.search(r"wdrip-index/(wdrip/backup/[^?\"]+)", content)
+        output = "done"
+        if name == "take-snapshot":
+            output = f"wdrip-result {_facts(content)}"
+        elif name == "upload-snapshot" and found:
+            self.objects[found[1]] = SNAPSHOT
+        elif name == "verify-snapshot" and found:
+            ok = self.objects[found[1]] == SNAPSHOT
+            output = "wdrip-result " + json.dumps({"ok": ok, "reason": "" if ok else DAMAGED})
+        else:
+            return super().command_result(invocation_id, instance_id)
+        return CommandResult("t-1", instance_id, "Success", 0, output, 0, "", "")
+
+
+def _facts(content: str) -> str:
+    marker = re.search(r"WDRIP_MARKER=(\S+)", content)
+    assert marker
+    return json.dumps(
+        {
+            "sha256": hashlib.sha256(SNAPSHOT).hexdigest(),
+            "size": len(SNAPSHOT),
+            "revision": 100,
+            "total_keys": 50,
+            "live_keys": 40,
+            "marker": marker[1],
+            "etcd_version": "3.4.23",
+        }
+    )
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> ScriptedCloud:
+    made = ScriptedCloud(tmp_path)
+    stock(made)
+    made.machines = BackupMachines(report=REPORT, objects=made.oss.objects)
+    return made
+
+
+@pytest.fixture
+def record(cloud: ScriptedCloud, record: ClusterRecord) -> ClusterRecord:
+    """A running cluster of two masters that keeps two backups."""
+    config = record.config.model_copy(update={"backup": BackupPolicy(keep=2)})
+    running = record.model_copy(update={"phase": Phase.RUNNING, "config": config})
+    key = names.secrets_key(record.name)
+    bundle = SecretsBundle.new("abcdef.0123456789abcdef")
+    cloud.oss.objects[key] = seal(bundle.to_bytes(), load_key(cloud.provider("")), key)
+    text = running.model_dump_json(by_alias=True).encode()
+    cloud.oss.objects[names.cluster_key(record.name)] = text
+    tags = {names.TAG_CLUSTER: record.name, names.TAG_CLUSTER_UID: record.uid}
+    for name in ("i-m1", "i-m2"):
+        cloud.machines.add(name, tags, names.ROLE_MASTER)
+    return running
+
+
+@dataclass
+class Keeper:
+    """The activities, as the workflows call them."""
+
+    cloud: ScriptedCloud
+    run: Run
+    record: ClusterRecord
+
+    @property
+    def store(self) -> BackupStore:
+        return BackupStore(self.cloud.bucket(""), self.record.name)
+
+    @property
+    def objects(self) -> dict[str, bytes]:
+        return self.cloud.oss.objects
+
+    def take(self, attempt: str) -> BackupEntry:
+        task = BackupTask(record=self.record, reason="by hand", attempt_id=attempt)
+        entry: BackupEntry = self.run(Backups(self.cloud.clients()).take_backup, task)
+        return entry
+
+    def retain(self) -> list[str]:
+        gone: list[str] = self.run(Backups(self.cloud.clients()).retain_backups, self.record)
+        return gone
+
+    def verify(self, date: str = "") -> Verified:
+        task = VerifyTask(record=self.record, date=date)
+        verified: Verified = self.run(Drills(self.cloud.clients()).verify_backup, task)
+        return verified
+
+    def due(self) -> str:
+        request = BackupRequest(cluster=self.record.name, provider="alibaba.test", reason="on schedule")
+        date: str = self.run(Drills(self.cloud.clients()).find_due_drill, request)
+        return date
+
+    def keys(self, date: str) -> list[str]:
+        folder = f"{names.backup_folder(self.record.name)}{date}/"
+        return [key.removeprefix(folder) for key in sorted(self.objects) if key.startswith(folder)]
+
+
+@pytest.fixture
+def keeper(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> Keeper:
+    return Keeper(cloud, run, record)
+
+
+EVERYTHING = ["backup.json", "claim.json", "cluster.json", "secrets.sealed", "snapshot.db"]
+
+
+def test_a_backup_lies_whole_in_the_bucket_and_was_looked_at(keeper: Keeper) -> None:
+    entry = keeper.take("first")
+    assert keeper.keys(entry.date) == EVERYTHING
+    assert keeper.objects[entry.path] == SNAPSHOT
+    assert entry.standing is Standing.SOUND
+    assert keeper.store.index().entries == (entry,)
+    assert entry.member == "192.168.0.2.i-m2", "the follower"
+
+
+def test_an_attempt_that_is_repeated_gives_the_same_backup(keeper: Keeper) -> None:
+    assert keeper.take("first") == keeper.take("first")
+    assert len(keeper.store.index().entries) == 1
+
+
+def test_as_many_stay_as_the_policy_keeps(keeper: Keeper) -> None:
+    dates = [keeper.take(str(number)).date for number in range(5)]
+    assert keeper.retain() == [dates[2], dates[1], dates[0]]
+    assert [each.date for each in keeper.store.index().entries] == [dates[4], dates[3]]
+    assert [keeper.keys(date) for date in dates] == [[], [], [], EVERYTHING, EVERYTHING]
+
+
+def test_a_drill_restores_the_newest_and_its_verdict_stands_beside_it(keeper: Keeper) -> None:
+    keeper.take("first")
+    newest = keeper.take("second")
+    verified = keeper.verify()
+    assert (verified.entry.date, verified.entry.standing) == (newest.date, Standing.VERIFIED)
+    assert keeper.store.entry(newest.date) == keeper.store.index().dated(newest.date) == verified.entry
+    assert keeper.keys(newest.date) == EVERYTHING
+    operation, script = keeper.cloud.machines.commands[-1][1:]
+    assert operation == "verify-snapshot"
+    assert "WDRIP_DRILL=yes" in script
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"A snapshot of etcd", DAMAGED),
+        (SNAPSHOT[:-1], "it has 17 bytes, not 18"),
+        (b"", "it has 0 bytes, not 18"),
+        (None, "its object is missing from the bucket"),
+    ],
+    ids=["byte flipped", "truncated", "empty", "missing"],
+)
+def test_a_bad_one_is_found_and_stays_for_a_look(keeper: Keeper, content: bytes | None, reason: str) -> None:
+    entry = keeper.take("first")
+    if content is None:
+        del keeper.objects[entry.path]
+    else:
+        keeper.objects[entry.path] = content
+    found = keeper.verify(entry.date).entry
+    assert (found.standing, found.complaint) == (Standing.BAD, reason)
+    assert keeper.store.index().entries == (found,)
+    assert keeper.objects.get(entry.path) == content
+
+
+def test_a_bad_one_that_was_mended_is_good_again(keeper: Keeper) -> None:
+    entry = keeper.take("first")
+    keeper.objects[entry.path] = b"A snapshot of etcd"
+    assert keeper.verify().entry.standing is Standing.BAD
+    keeper.objects[entry.path] = SNAPSHOT
+    assert keeper.verify().entry.standing is Standing.VERIFIED
+
+
+@pytest.mark.parametrize("index", [b"{", None], ids=["damaged", "missing"])
+def test_a_broken_index_is_told_and_written_anew(keeper: Keeper, index: bytes | None) -> None:
+    dates = [keeper.take(str(number)).date for number in range(2)]
+    key = names.backup_index_key(keeper.record.name)
+    keeper.objects.pop(key)
+    if index is not None:
+        keeper.objects[key] = index
+    assert keeper.verify(dates[0]).mended == f"{key} is {'damaged' if index else 'missing'}"
+    assert keeper.verify().mended == ""
+    assert [each.date for each in keeper.store.index().entries] == dates[::-1]
+
+
+def test_an_entry_that_is_damaged_is_taken_from_the_index(keeper: Keeper) -> None:
+    dates = [keeper.take(str(number)).date for number in range(2)]
+    keeper.objects[names.backup_entry_key(keeper.record.name, dates[0])] = b"{"
+    keeper.take("third")
+    keeper.retain()
+    assert keeper.store.index().dated(dates[0]) is None, "only two are kept"
+    keeper.objects[names.backup_entry_key(keeper.record.name, dates[1])] = b"{"
+    assert keeper.verify(dates[1]).entry.standing is Standing.VERIFIED
+    entry = keeper.store.entry(dates[1])
+    assert entry is not None
+    assert entry.standing is Standing.VERIFIED
+
+
+def test_what_is_being_verified_is_not_removed(keeper: Keeper) -> None:
+    entry = keeper.take("first")
+    with keeper.store.held(entry.date):
+        for number in range(4):
+            keeper.take(str(number))
+        assert entry.date not in keeper.retain()
+    assert entry.date in keeper.retain()
+    assert keeper.keys(entry.date) == []
+
+
+def test_one_that_goes_while_it_is_looked_at_does_not_come_back(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = keeper.take("first")
+    judge = BackupStore.judge
+
+    def too_late(self: BackupStore, *args: Any) -> BackupEntry | None:
+        for key in keeper.store.sizes():
+            keeper.store.delete(key)
+        return judge(self, *args)
+
+    monkeypatch.setattr(BackupStore, "judge", too_late)
+    with pytest.raises(PermanentError, match=f"backup {entry.date} of c1 was removed while it was looked at"):
+        keeper.verify()
+    assert keeper.keys(entry.date) == []
+
+
+def test_what_is_not_there_cannot_be_verified(keeper: Keeper) -> None:
+    with pytest.raises(InvalidInput, match="c1 has no backups; take one"):
+        keeper.verify()
+    keeper.take("first")
+    with pytest.raises(InvalidInput, match="backup: c1 has no backup 20211002-1024; choose one of"):
+        keeper.verify("20211002-1024")
+
+
+def test_a_drill_is_due_when_the_policy_wants_one(keeper: Keeper) -> None:
+    assert keeper.due() == ""
+    entry = keeper.take("first")
+    assert keeper.due() == entry.date
+    keeper.verify()
+    assert keeper.due() == ""

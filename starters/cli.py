@@ -63,7 +63,7 @@ class LazyVerbs(click.Group):
 
 @click.group(
     cls=LazyVerbs,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"max_content_width": 110},
     epilog='Use "wdrip [command] --help" for more information about a command.',
 )
 def command() -> None:

@@ -103,7 +103,7 @@ class _ChangedLines:
         for line in changed_lines(self._shown, rows, now):
             print(line, flush=True)
         if progress.waiting_for and progress.waiting_for != self._waiting_for:
-            print(f"… {summary(progress, rows, now)}", flush=True)
+            print(f"… {summary(progress, now)}", flush=True)
         self._shown, self._waiting_for = rows, progress.waiting_for
 
 

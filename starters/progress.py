@@ -18,6 +18,8 @@ _STEP_STATES = {
     StepStatus.FAILED: "failed",
     StepStatus.SKIPPED: "pending",
 }
+# Of the longest resource type in our stacks, so that the lines stand below each other.
+_KIND_WIDTH = len("ALIYUN::SLB::BackendServerAttachment")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def table(progress: Progress, rows: Sequence[Row], now: datetime) -> Group:
         grid.add_row(Text(mark, style), row.kind, row.name, Text(row.status, style), *times)
         if row.state == "failed" and row.detail:
             grid.add_row("", "", Text(row.detail, "red"))
-    return Group(grid, Text(summary(progress, rows, now), "bold"))
+    return Group(grid, Text(summary(progress, now), "bold"))
 
 
 def changed_lines(before: Sequence[Row], after: Sequence[Row], now: datetime) -> Iterator[str]:
@@ -82,7 +84,7 @@ def line(row: Row, rows: Sequence[Row], now: datetime) -> str:
     """One row as a line of text, in the form of the guide."""
     mark = _MARKS[row.state][0]
     words = [
-        f"{mark} 【{row.kind:<28}】({row.name})",
+        f"{mark} 【{row.kind:<{_KIND_WIDTH}}】({row.name})",
         f"[{row.status}, {count(rows)}]",
         *(_local(moment).strftime("%Y-%m-%dT%H:%M:%S") for moment in (row.started, row.finished) if moment),
         elapsed(row, now),
@@ -96,9 +98,10 @@ def count(rows: Sequence[Row]) -> str:
     return f"{sum(row.state == 'done' for row in rows)}/{len(rows)}"
 
 
-def summary(progress: Progress, rows: Sequence[Row], now: datetime) -> str:
+def summary(progress: Progress, now: datetime) -> str:
     """Where the operation stands and what it waits for, in a sentence."""
-    started = [row.started for row in rows if row.started]
+    # A delete also shows the stack's resources, which are as old as the cluster.
+    started = [step.started for step in progress.steps if step.started]
     total = f", {_seconds(now - min(started))}" if started else ""
     text = f"{progress.operation}: {progress.phase}{total}"
     if progress.waiting_for:

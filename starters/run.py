@@ -30,9 +30,9 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
     """
     arguments = None if argv is None else list(argv)
     try:
-        answer = command.main(args=arguments, prog_name=name, standalone_mode=False)
+        answer = _call(command, arguments, name)
     except click.ClickException as error:
-        _say(f"{error.format_message().rstrip('.')}; see `{name} -h`")
+        _say(f"{error.format_message().rstrip('.')}; see `{_place(error, name)} -h`")
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
@@ -46,6 +46,23 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
             raise
         return _report(error)
     return answer if isinstance(answer, int) else DONE
+
+
+def _call(command: click.Command, arguments: list[str] | None, name: str) -> object:
+    try:
+        return command.main(
+            args=arguments, prog_name=name, standalone_mode=False, help_option_names=["-h", "--help"]
+        )
+    except click.exceptions.NoArgsIsHelpError as error:
+        # `wdrip` or `wdrip token` alone is a question, not a mistake; the message is the help.
+        print(error.format_message())
+        return DONE
+
+
+def _place(error: click.ClickException, name: str) -> str:
+    """The verb whose help says what was wrong, e.g. `wdrip get`."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return name if context is None else context.command_path
 
 
 def _report(error: Exception) -> int:

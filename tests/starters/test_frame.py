@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import click
 import pytest
@@ -54,10 +55,35 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_each_verb_helps_and_runs_as_a_module(verb: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", f"starters.{verb}", "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"starters.{verb}", "-h"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert f"wdrip {verb}" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["token"]])
+def test_a_command_with_verbs_alone_helps(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert f"Usage: {' '.join(['wdrip', *arguments])} [OPTIONS] COMMAND" in captured.out
+    assert "\n  new  " in captured.out or "\n  create  " in captured.out
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "place"),
+    [
+        (cli.main, ["creat"], "wdrip -h"),
+        (cli.main, ["get", "-o", "yam"], "wdrip get -h"),
+        (cli.main, ["token", "old"], "wdrip token -h"),
+        (token.main, ["new", "--loud"], "wdrip token new -h"),
+    ],
+)
+def test_wrong_usage_names_the_help_that_tells(
+    main: Callable[[list[str]], int], arguments: list[str], place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.endswith(f"; see `{place}`\n")
 
 
 @pytest.mark.parametrize(

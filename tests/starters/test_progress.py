@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 
 from starters.progress import Row, changed_lines, line, step_rows, summary, table
+from tests.world.guide import guide_config
+from wdrip.infrastructure.template import stack_template
 from wdrip.models.cluster import Phase, Progress, Step, StepStatus
 
 _BEGIN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -48,9 +50,16 @@ def _progress() -> Progress:
 def test_line_has_the_guides_form() -> None:
     rows = step_rows(_progress())
     kind, _, rest = line(rows[0], rows, _at(60)).partition("】")
-    assert kind == "✓ 【WDRIP::STEP                 "
+    assert kind.rstrip() == "✓ 【WDRIP::STEP"
     assert rest == "(Create network) [Done, 1/3] 2026-01-02T11:04:05 2026-01-02T11:04:35 30s"
     assert line(rows[1], rows, _at(60)).endswith("[Running, 1/3] 2026-01-02T11:04:45 20s")
+
+
+def test_lines_of_every_resource_type_of_the_stack_stand_below_each_other() -> None:
+    resources = stack_template(guide_config("kubernetes-id-001"))["Resources"]
+    kinds = {resource["Type"] for resource in resources.values()}
+    rows = [Row(kind, "it", "CREATE_COMPLETE", "done") for kind in [*kinds, "WDRIP::STEP"]]
+    assert len({line(row, rows, _at(0)).index("】") for row in rows}) == 1
 
 
 def test_failed_row_tells_why() -> None:
@@ -60,10 +69,22 @@ def test_failed_row_tells_why() -> None:
 
 def test_summary_answers_what_is_waited_for() -> None:
     progress = _progress()
-    assert summary(progress, step_rows(progress), _at(60)) == (
+    assert summary(progress, _at(60)) == (
         "create: Creating, 60s; waits for etcd to be healthy since 11:04:45, until 11:14:45 at most, "
         "then the create fails"
     )
+
+
+def test_a_deletes_time_is_its_own_not_that_of_the_old_resources() -> None:
+    deleting = Progress(
+        operation="delete",
+        phase=Phase.DELETING,
+        steps=[Step(name="machines", title="Delete machines", status=StepStatus.RUNNING, started=_at(1000))],
+    )
+    screen = io.StringIO()
+    rows = [Row("ALIYUN::ECS::VPC", "Vpc", "CREATE_COMPLETE", "done", _at(0), _at(1)), *step_rows(deleting)]
+    Console(file=screen, width=200).print(table(deleting, rows, _at(1003)))
+    assert screen.getvalue().splitlines()[-1] == "delete: Deleting, 3s"
 
 
 def test_only_changes_are_printed_and_nothing_pending() -> None:

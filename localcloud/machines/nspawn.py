@@ -19,6 +19,7 @@ from localcloud.core.processes import Process
 from localcloud.core.tasks import Tasks
 from localcloud.machines.assistant import MACHINE_FOLDER, Assistant
 from localcloud.machines.control_groups import ControlGroups
+from localcloud.machines.limits import raise_limits
 from localcloud.machines.runtime import (
     Command,
     CommandResult,
@@ -70,6 +71,7 @@ class NspawnRuntime:
     async def start(self, machine_ids: list[str], on_end: PowerEnded) -> None:
         """See MachineRuntime."""
         self._on_end = on_end
+        raise_limits()
         await self.clear(keep=frozenset(machine_ids))
         for machine_id in machine_ids:
             found = self._nspawn_of(machine_id)

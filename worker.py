@@ -22,6 +22,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.backup_health import BackupHealths
 from activities.backup_schedules import BackupSchedules
 from activities.backups import Backups
 from activities.bootstrap import Bootstrap
@@ -92,6 +93,7 @@ def activities(clients: Clients) -> list[Callable[..., Any]]:
         Backups(clients),
         Drills(clients),
         BackupSchedules(),
+        BackupHealths(clients),
         MasterSteps(clients),
         MachineSteps(clients),
         PoolSteps(clients),

@@ -46,7 +46,7 @@ class Status:
         state = task.observed.observation.master_set
         if found is None or state is None:
             return
-        status = masters_status(task.observed.observation, task.masters, _conditions(found))
+        status = masters_status(task.observed.observation, task.masters, _conditions(found), task.backups)
         _write(api, MASTER_SETS, found, status)
 
     def _node_pool(self, api: ClusterApi, task: StatusTask, found: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Versions
 from wdrip.models.observation import Attempt, ClusterObservation, Memory
 from wdrip.models.workload import PoolOutlook
@@ -152,6 +153,8 @@ class StatusTask(_Task):
     """Of `plan_masters`, or of whatever comes before it; the pools' are computed from the rest."""
     done: tuple[Attempt, ...] = ()
     """Carried out since the last status: each becomes an Event."""
+    backups: BackupHealth | None = None
+    """How well the cluster is backed up; None: not looked at yet."""
 
 
 class WatchTask(_Task):

@@ -9,7 +9,10 @@ from starters.session import find_record
 from starters.temporal import no_such_cluster
 from wdrip import names
 from wdrip.errors import InvalidInput
-from wdrip.models.backup import BackupEntry, Standing, Verdict, VerdictKind
+from wdrip.models.backup import BackupEntry, BackupIndex, Standing, Verdict, VerdictKind
+from wdrip.models.cluster import ClusterRecord, Phase
+from wdrip.planning.backup_health import backup_health
+from wdrip.planning.backup_schedule import in_words
 
 if TYPE_CHECKING:
     from wdrip.clients.oss import Bucket
@@ -25,7 +28,8 @@ _WORDS = {
 def read_backups(bucket: "Bucket", cluster: str) -> Sequence[BackupEntry]:
     """The cluster's backups, newest first; also of a cluster that was deleted and left some.
 
-    One whose object is missing or has another length gets a verdict here, and each bad one is warned of.
+    One whose object is missing or has another length gets a verdict here. Warns of each bad one, of a broken
+    index, and when the last good one is too old.
 
     Raises InvalidInput when there are none, or no such cluster.
     """
@@ -36,14 +40,13 @@ def read_backups(bucket: "Bucket", cluster: str) -> Sequence[BackupEntry]:
     index, damage = store.inspected()
     if damage:
         log(f"warning: {damage}; `wdrip backup verify -n {cluster}` writes it anew")
+    record = find_record(bucket, cluster)
     if index.entries:
         sizes = store.sizes()
-        entries = [_seen(entry, sizes.get(entry.path)) for entry in index.entries]
-        for entry in entries:
-            if entry.complaint:
-                log(f"warning: backup {entry.date} is bad: {entry.complaint}")
-        return entries
-    if find_record(bucket, cluster) is None:
+        seen = BackupIndex.of(_seen(entry, sizes.get(entry.path)) for entry in index.entries)
+        _warn(seen, record)
+        return seen.entries
+    if record is None:
         raise no_such_cluster(cluster)
     raise InvalidInput(
         "--name", f"cluster `{cluster}` has no backups yet", f"take one with `wdrip backup -n {cluster}`"
@@ -57,6 +60,20 @@ def _seen(entry: BackupEntry, size: int | None) -> BackupEntry:
     return entry.with_verdict(
         Verdict(verified_at=datetime.now(UTC), kind=VerdictKind.STRUCTURE, ok=False, reason=misfit)
     )
+
+
+def _warn(index: BackupIndex, record: ClusterRecord | None) -> None:
+    """Name each bad backup, and say when backups of a running cluster do not come as they should."""
+    for entry in index.entries:
+        if entry.complaint:
+            log(f"warning: backup {entry.date} is bad: {entry.complaint}")
+    if record is None or record.phase is not Phase.RUNNING:
+        return
+    now = datetime.now(UTC)
+    health = backup_health(index, record.config.backup, now, record.created)
+    if not health.ok:
+        age = f", {in_words(now - health.last_good)} old" if health.last_good else ""
+        log(f"warning: {health.reason}: {health.message}{age}")
 
 
 def verdict_line(entry: BackupEntry) -> str:

@@ -10,8 +10,12 @@ SEARCH_CLUSTER = "WdripCluster"
 SEARCH_REGION = "WdripRegion"
 SEARCH_PHASE = "WdripPhase"
 SEARCH_OPERATION = "WdripOperation"
-SEARCH_ATTRIBUTES = (SEARCH_CLUSTER, SEARCH_REGION, SEARCH_PHASE, SEARCH_OPERATION)
+SEARCH_BACKUP = "WdripBackup"
+SEARCH_ATTRIBUTES = (SEARCH_CLUSTER, SEARCH_REGION, SEARCH_PHASE, SEARCH_OPERATION, SEARCH_BACKUP)
 """What a Temporal namespace must have registered before a worker starts."""
+
+METRIC_LAST_GOOD_BACKUP = "wdrip_last_good_backup_timestamp_seconds"
+METRIC_BACKUP_ALARMS = "wdrip_backup_alarms"
 
 TAG_CLUSTER = "wdrip/cluster"
 TAG_CLUSTER_UID = "wdrip/cluster-uid"

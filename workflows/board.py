@@ -68,6 +68,10 @@ class Board:
             raise
         self._close(step, StepStatus.DONE, "")
 
+    def show(self) -> None:
+        """Show the progress as it stands, after a change beside the steps."""
+        self._tell()
+
     def skip_pending(self) -> None:
         """Mark the steps that will not run any more."""
         for step in self.progress.steps:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -20,14 +20,32 @@ Given = TypeVar("Given")
 Result = TypeVar("Result")
 
 
+@overload
+async def act(
+    method: Callable[[Any, Given], Coroutine[Any, Any, Result]],
+    given: Given,
+    *,
+    summary: str,
+    deadline: timedelta,
+    cancellation: ActivityCancellationType = ...,
+) -> Result: ...
+@overload
 async def act(
     method: Callable[[Any, Given], Result],
     given: Given,
     *,
     summary: str,
     deadline: timedelta,
+    cancellation: ActivityCancellationType = ...,
+) -> Result: ...
+async def act(
+    method: Callable[[Any, Any], Any],
+    given: object,
+    *,
+    summary: str,
+    deadline: timedelta,
     cancellation: ActivityCancellationType = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-) -> Result:
+) -> Any:
     """Run an activity (a method of an activity class) until it succeeds, at most for `deadline` in all.
 
     cancellation: one that only looks may be left behind when the caller is cancelled (`TRY_CANCEL`).

@@ -319,8 +319,7 @@ class Cluster:
             )
         self._made.append(teardown.SCHEDULE)
         async with self._board.step(plans.SCHEDULE):
-            # Asynchronous, as no other: its type is a coroutine's, its result nothing.
-            _ = await act(
+            await act(
                 BackupSchedules.schedule_backups,
                 self._record,
                 summary=f"Schedule the backups of {self._record.name}",
@@ -483,12 +482,16 @@ class Cluster:
         """Say in the Web UI where the cluster stands."""
         progress = self._state.progress
         headline = f"Cluster {self._state.cluster}: {progress.phase}"
+        backups = self._state.keeping.backups
+        if backups is not None and not backups.ok:
+            headline += f"; {backups.reason}: {backups.message}"
         workflow.set_current_details(render(progress, headline))
         wanted = {
             names.SEARCH_CLUSTER: self._state.cluster,
             names.SEARCH_REGION: self._state.record.region if self._state.record else "",
             names.SEARCH_PHASE: str(progress.phase),
             names.SEARCH_OPERATION: self._keeper.word or progress.operation,
+            names.SEARCH_BACKUP: backups.reason if backups else "",
         }
         changed = {name: value for name, value in wanted.items() if self._attributes.get(name, "") != value}
         if changed:

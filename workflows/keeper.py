@@ -13,12 +13,15 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from activities.backup_health import BackupHealths
+    from activities.backup_schedules import BackupSchedules
     from activities.index import Index
     from activities.master_set import MasterSets
     from activities.observation import Observation
     from activities.status import Status
     from activities.tasks import Observed, ObserveTask, ScaleTask, StatusTask, StepResult
     from wdrip.failures import PERMANENT
+    from wdrip.models.backup_health import BackupHealth
     from wdrip.models.cluster import ClusterRecord, Machine, StepStatus
     from wdrip.models.observation import Attempt, ClusterObservation, Health, Outcome
     from wdrip.models.operation import MOST_OPERATIONS, Operation
@@ -39,6 +42,8 @@ OPERATION = "keep"
 _LOOK = timedelta(minutes=2)
 _TELL = timedelta(seconds=30)
 _WRITE = timedelta(seconds=30)
+_BACKUPS = {True: timedelta(minutes=10), False: timedelta(minutes=2)}
+"""Between two looks at the backups, by whether all was well with them."""
 _SHOWN = 6
 """Steps that progress shows: the latest."""
 
@@ -66,6 +71,7 @@ class Keeper:
         if isinstance(chosen, Act):
             await together(self._tell(verdict), self._act(chosen))
             return
+        await self._look_at_backups()
         await self._tell(verdict)
         until = chosen.until if isinstance(chosen, Hold) else None
         settled = chosen.kind == "settled" and self._keeping.scale is None
@@ -131,6 +137,37 @@ class Keeper:
             return
         self._state.record = record
 
+    async def _look_at_backups(self) -> None:
+        """See how well the cluster is backed up, now and then; make its schedule anew when it is gone."""
+        keeping = self._keeping
+        seen, found = keeping.backups_seen, keeping.backups
+        if seen is not None and found is not None and workflow.now() < seen + _BACKUPS[found.ok]:
+            return
+        try:
+            keeping.backups = await carry_out(
+                BackupHealths.look_at_backups,
+                self._record,
+                summary=f"Look at the backups of {self._record.name}",
+                deadline=_TELL,
+                cancellation=ActivityCancellationType.TRY_CANCEL,
+            )
+            if not keeping.backups.scheduled:
+                await self._schedule_backups()
+        except FailureError as error:
+            keeping.backups = BackupHealth(ok=False, reason="BackupsUnknown", message=reason(error))
+        keeping.backups_seen = workflow.now()
+        self._board.show()
+
+    async def _schedule_backups(self) -> None:
+        started = workflow.now()
+        await carry_out(
+            BackupSchedules.schedule_backups,
+            self._record,
+            summary=f"Schedule the backups of {self._record.name} anew",
+            deadline=_WRITE,
+        )
+        self._remember("schedule", "backups", "the schedule was gone", started, "")
+
     # --- act ------------------------------------------------------------------------------------
 
     async def _act(self, step: Act) -> None:
@@ -191,7 +228,7 @@ class Keeper:
         keeping, observed = self._keeping, self._keeping.observed
         if observed is None or observed.observation.api is not Health.HEALTHY:
             return
-        words = _digest(observed.observation, verdict)
+        words = _digest(observed.observation, verdict, keeping.backups)
         if words == keeping.told and not keeping.untold:
             return
         task = StatusTask(
@@ -200,6 +237,7 @@ class Keeper:
             memory=keeping.memory,
             masters=verdict.masters,
             done=tuple(keeping.untold),
+            backups=keeping.backups,
         )
         try:
             await carry_out(
@@ -273,9 +311,10 @@ def _failures(attempts: tuple[Attempt, ...]) -> str:
     return "; ".join(dict.fromkeys(words))
 
 
-def _digest(observation: ClusterObservation, verdict: Verdict) -> str:
+def _digest(observation: ClusterObservation, verdict: Verdict, backups: BackupHealth | None) -> str:
     """What a status says that may change from one look to the next."""
     told = (
+        (backups.reason, backups.message) if backups else "",
         verdict.masters.model_dump_json(),
         verdict.chosen.model_dump_json(),
         sorted((each.instance_id, each.status) for each in observation.machines),

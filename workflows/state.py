@@ -1,8 +1,9 @@
 """The `Cluster` workflow's memory."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from activities.tasks import Observed
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, CreateRequest, DeleteRequest, Progress, ScaleRequest
 from wdrip.models.observation import Attempt, Memory
 from wdrip.models.operation import Operation
@@ -26,6 +27,10 @@ class Keeping(BaseModel):
     """Attempts that no status has told of yet."""
     told: str = ""
     """Digest of what the last status said."""
+    backups: BackupHealth | None = None
+    """How well the cluster is backed up, by the last look at that; None before the first."""
+    backups_seen: AwareDatetime | None = None
+    """When that look was."""
     last_step: str = ""
     """The step that was carried out last, with its target; empty when another decision came since."""
     repeated: int = 0

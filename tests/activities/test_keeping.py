@@ -16,6 +16,7 @@ from tests.activities.test_steps import REPORT
 from tests.world.stocked import stock
 from wdrip import names
 from wdrip.clients.ros import Stack
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.observation import Attempt, Health, Memory, Outcome
 from wdrip.models.resources import POOL_FINALIZER
@@ -178,6 +179,18 @@ def test_a_status_is_written_once_and_marks_the_pool(
     assert (status["observedGeneration"], status["message"]) == (2, "waits for a test")
     ready = next(each for each in status["conditions"] if each["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "Testing")
+
+
+def test_the_status_says_how_well_the_cluster_is_backed_up(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    seen = look(cloud, run, record)
+    health = BackupHealth(ok=False, reason="BackupTooOld", message="7 missed")
+    task = StatusTask(record=record, observed=seen, memory=Memory(), masters=Settled(), backups=health)
+    run(Status(cloud.clients()).write_status, task)
+    assert cloud.api.masters is not None
+    found = next(each for each in cloud.api.masters["status"]["conditions"] if each["type"] == "BackedUp")
+    assert (found["status"], found["reason"], found["message"]) == ("False", "BackupTooOld", "7 missed")
 
 
 def test_a_pool_that_is_going_is_not_marked_again(

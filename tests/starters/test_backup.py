@@ -1,5 +1,6 @@
 """`wdrip backup`, `wdrip backup verify`, `wdrip get -r backup`: what a person reads, and the exit codes."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.world.guide import guide_config
 from tests.world.world import Fault
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
-from wdrip.models.backup import BackupEntry, Standing
+from wdrip.models.backup import DATE_FORMAT, BackupEntry, Standing, Verdict, VerdictKind
 from wdrip.models.cluster import ClusterRecord, Phase, Versions
 
 Output = pytest.CaptureFixture[str]
@@ -24,7 +25,7 @@ NEWEST, OLDER = "20211002-1024", "20211002-1014"
 def cluster(person: Person, name: str) -> str:
     """The name of a running cluster."""
     versions = Versions(kubernetes="1.20.2", etcd="3.4.23", runtime="containerd 1.6.20")
-    now = datetime.now(UTC)
+    long_ago = datetime(2021, 10, 1, tzinfo=UTC)
     record = ClusterRecord(
         name=name,
         uid="u1",
@@ -33,8 +34,8 @@ def cluster(person: Person, name: str) -> str:
         phase=Phase.RUNNING,
         config=guide_config(name),
         asked=versions,
-        created=now,
-        updated=now,
+        created=long_ago,
+        updated=long_ago,
     )
     person.bucket.ensure()
     person.bucket.put(names.cluster_key(name), record.model_dump_json(by_alias=True).encode())
@@ -125,6 +126,23 @@ def test_the_list_is_the_guides(person: Person, cluster: str, capsys: Output) ->
     assert found[0] == [cluster, "wdrip/backup", NEWEST, path, "20.0KiB", "100", "structure"]
     assert (found[1][2], found[1][-1]) == (OLDER, "restored")
     assert "is bad" not in err
+    assert re.search(
+        rf"warning: BackupTooOld: \d+ missed; the last good backup is {NEWEST}, \d+ d( \d+ h)? old$",
+        err,
+        re.MULTILINE,
+    )
+
+
+def test_nothing_is_said_while_backups_come(person: Person, cluster: str, capsys: Output) -> None:
+    now = datetime.now(UTC)
+    restored = Verdict(verified_at=now, kind=VerdictKind.DRILL, ok=True)
+    stored(
+        person,
+        cluster,
+        entry(now.strftime(DATE_FORMAT), Standing.VERIFIED, name=cluster, taken_at=now, verdicts=[restored]),
+    )
+    assert get.main(["-r", "backup", "-n", cluster]) == 0
+    assert "warning" not in rows(capsys)[1]
 
 
 def test_the_list_names_what_is_wrong(person: Person, cluster: str, capsys: Output) -> None:

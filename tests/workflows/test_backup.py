@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
 
 from tests.world.stage import Stage
@@ -114,14 +114,21 @@ async def verified(stage: Stage, date: str = "") -> Verified:
     )
 
 
+async def drilled(stage: Stage) -> Verified:
+    """The outcome of the drill that was begun last."""
+    handle: WorkflowHandle[VerifyBackup, Verified] = stage.client.get_workflow_handle(
+        names.verify_workflow_id(stage.name), result_type=Verified
+    )
+    return await handle.result()
+
+
 async def test_a_scheduled_one_is_followed_by_a_drill_only_when_one_is_due(stage: Stage) -> None:
     await running(stage)
     await scheduled(stage)
     assert "verify_backup" not in stage.world.calls
     stage.world.due_drill = DATE
     await scheduled(stage)
-    drill = stage.client.get_workflow_handle_for(VerifyBackup.run, names.verify_workflow_id(stage.name))
-    assert (await drill.result()).entry.date == DATE
+    assert (await drilled(stage)).entry.date == DATE
 
 
 async def test_a_scheduled_one_does_not_wait_for_its_drill(stage: Stage) -> None:
@@ -133,8 +140,7 @@ async def test_a_scheduled_one_does_not_wait_for_its_drill(stage: Stage) -> None
     # The next one finds the drill under way and leaves it alone.
     assert await scheduled(stage)
     stage.world.lift_faults()
-    drill = stage.client.get_workflow_handle_for(VerifyBackup.run, names.verify_workflow_id(stage.name))
-    await drill.result()
+    await drilled(stage)
     assert stage.world.calls.count("verify_backup") == 1
 
 

@@ -12,7 +12,9 @@ from temporalio.exceptions import ApplicationError
 
 from tests.world.stage import Stage
 from tests.world.world import Fault
+from wdrip import names
 from wdrip.failures import INVALID_INPUT
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import Phase, Progress
 from wdrip.models.observation import Outcome
 from wdrip.planning.decision import Act
@@ -271,23 +273,28 @@ async def test_a_worker_that_comes_back_goes_on_where_the_other_was(temporal_add
 
 
 async def test_an_idle_cluster_costs_two_activities_and_no_timer_a_round(stage: Stage) -> None:
-    """docs/architecture.md promises what follows from it: twelve rounds an hour, 24 activities."""
+    """docs/architecture.md promises what follows from it: twelve rounds an hour, 24 activities. Backups are
+    looked at in every other round."""
     await running(stage)
-    cluster = stage.world.cluster
     await idle(stage)
     before = await events(stage)
-    for _ in range(3):
-        watches = stage.world.looks.count("await_change") + 1
-        cluster.tick()
-        async with asyncio.timeout(30):
-            while stage.world.looks.count("await_change") < watches:
-                await asyncio.sleep(0.02)
-        await idle(stage)
+    await idle_rounds(stage, 3)
     added = (await events(stage))[len(before) :]
 
     assert added.count("ACTIVITY_TASK_SCHEDULED") == 6
     assert added.count("TIMER_STARTED") == 0
     assert len(added) <= 3 * IDLE_ROUND_EVENTS
+
+
+async def idle_rounds(stage: Stage, count: int) -> None:
+    """Let so many watches end with nothing new."""
+    for _ in range(count):
+        watches = stage.world.looks.count("await_change") + 1
+        stage.world.cluster.tick()
+        async with asyncio.timeout(30):
+            while stage.world.looks.count("await_change") < watches:
+                await asyncio.sleep(0.02)
+        await idle(stage)
 
 
 IDLE_ROUND_EVENTS = 13
@@ -320,3 +327,45 @@ async def test_the_wait_says_until_when(stage: Stage) -> None:
     assert progress.waiting_since is not None
     assert progress.waiting_until is not None
     assert timedelta() < progress.waiting_until - progress.waiting_since <= timedelta(minutes=1)
+
+
+async def test_how_well_it_is_backed_up_is_seen_and_told_everywhere(stage: Stage) -> None:
+    stage.world.backup_health = BackupHealth(ok=False, reason="BackupTooOld", message="7 missed")
+    await running(stage)
+    await stage.until_called("write_status")
+    told = stage.world.statuses[-1].backups
+    assert told is not None
+    assert (told.ok, told.reason, told.message) == (False, "BackupTooOld", "7 missed")
+    described = await stage.handle.describe()
+    assert described.search_attributes[names.SEARCH_BACKUP] == ["BackupTooOld"]
+    metadata = await stage.handle.query("__temporal_workflow_metadata")
+    assert "BackupTooOld: 7 missed" in metadata.current_details
+
+
+async def test_backups_are_looked_at_now_and_then_only(stage: Stage) -> None:
+    await running(stage)
+    await idle(stage)
+    await idle_rounds(stage, 2)
+    assert stage.world.looks.count("observe") >= 3
+    assert stage.world.looks.count("look_at_backups") == 1
+
+
+async def test_a_look_at_the_backups_that_fails_is_told_and_holds_nothing_up(stage: Stage) -> None:
+    stage.world.fail("look_at_backups", Fault.REFUSED)
+    await running(stage)
+    await stage.until_called("write_status")
+    told = stage.world.statuses[-1].backups
+    assert told is not None
+    assert told.reason == "BackupsUnknown"
+    await stage.scale(3)
+    await stage.until_masters(3)
+
+
+async def test_a_schedule_that_somebody_deleted_is_made_anew(stage: Stage) -> None:
+    stage.world.fail("schedule_backups", Fault.HANGS)
+    await stage.create()
+    await stage.until_seen("the schedule", lambda: stage.name in stage.world.schedules)
+    stage.world.schedules.clear()
+    stage.world.lift_faults()
+    await stage.until_seen("a schedule", lambda: stage.name in stage.world.schedules)
+    assert [each.what for each in await stage.operations()] == ["schedule"]

@@ -28,6 +28,8 @@ async def test_the_web_ui_says_where_the_cluster_stands(stage: Stage) -> None:
     assert "✓ Create network and load balancer" in details
     stage.world.lift_faults()
     await stage.until(Phase.RUNNING)
+    await stage.until_called("look_at_backups")
+    await stage.until_called("write_status")
     attributes = (await stage.handle.describe()).typed_search_attributes
     shown = {name: attributes.get(SearchAttributeKey.for_keyword(name)) for name in names.SEARCH_ATTRIBUTES}
     assert shown == {
@@ -35,6 +37,7 @@ async def test_the_web_ui_says_where_the_cluster_stands(stage: Stage) -> None:
         names.SEARCH_REGION: "cn-hangzhou",
         names.SEARCH_PHASE: "Running",
         names.SEARCH_OPERATION: "create",
+        names.SEARCH_BACKUP: "BackupRecent",
     }
 
 

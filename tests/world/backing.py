@@ -7,6 +7,7 @@ from tests.wdrip.backup_entries import entry
 from tests.world.keeping import KeepingActivities
 from wdrip.errors import InvalidInput
 from wdrip.models.backup import Standing
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.backup_request import BackupRequest, Verified
 from wdrip.models.cluster import ClusterRecord
 
@@ -52,6 +53,12 @@ class BackingActivities(KeepingActivities):
     def schedule_backups(self, record: ClusterRecord) -> None:
         with self._world.call("schedule_backups"):
             self._world.schedules.add(record.name)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    def look_at_backups(self, record: ClusterRecord) -> BackupHealth:
+        with self._world.look("look_at_backups"):
+            scheduled = record.name in self._world.schedules
+            return self._world.backup_health.model_copy(update={"scheduled": scheduled})
 
     @activity.defn(no_thread_cancel_exception=True)
     def unschedule_backups(self, record: ClusterRecord) -> None:

@@ -13,6 +13,7 @@ from temporalio.exceptions import CancelledError
 from activities.tasks import StatusTask
 from tests.world.cluster import SimulatedCluster
 from wdrip.errors import PermanentError, TemporaryError
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, Machine
 from wdrip.models.step_kind import StepKind
 
@@ -56,6 +57,10 @@ class World:
     """Date of the backup with which a drill is due."""
     bad_backups: set[str] = field(default_factory=set)
     """Dates of backups that do not restore."""
+    backup_health: BackupHealth = field(
+        default_factory=lambda: BackupHealth(ok=True, reason="BackupRecent", message="")
+    )
+    """What a look at the backups finds; whether they are scheduled is seen in `schedules`."""
     statuses: list[StatusTask] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     looks: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""When a cluster is backed up, what the next backup is called, and whether backups are overdue."""
+"""When a cluster is backed up, what the next backup is called, and when one is restored as a drill."""
 
 import hashlib
 from collections.abc import Collection
@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from wdrip.models.backup import DATE_FORMAT, BackupEntry, BackupIndex, BackupPolicy, Standing, VerdictKind
-from wdrip.models.cron import Cron
 
 CATCH_UP = timedelta(minutes=1)
 """Backups missed while Temporal was down are not made up for, but one that is just due is."""
-
-_GRACE = timedelta(minutes=5)
-"""What taking, uploading and looking at a backup may take before it counts as late."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +23,6 @@ class BackupSpec:
     catch_up: timedelta
     note: str
     """What the Web UI shows beside the schedule."""
-
-
-@dataclass(frozen=True)
-class BackupCondition:
-    """Whether a cluster is as well backed up as its policy wants."""
-
-    ok: bool
-    reason: str
-    """One CamelCase word, as in a Kubernetes condition."""
-    message: str
-    last_good: BackupEntry | None
-    missed: int
-    """Backups that were due since the last one and did not come."""
 
 
 def backup_spec(cluster: str, policy: BackupPolicy) -> BackupSpec:
@@ -88,44 +71,6 @@ def drill_is_due(index: BackupIndex, policy: BackupPolicy, now: datetime) -> Bac
     return None if recent or newest is None or newest.standing is Standing.BAD else newest
 
 
-def backup_condition(
-    index: BackupIndex,
-    policy: BackupPolicy,
-    now: datetime,
-    since: datetime,
-    *,
-    paused: bool = False,
-    failure: str = "",
-) -> BackupCondition:
-    """Whether backups come and the last good one is young enough.
-
-    since: when backups began to be taken (the schedule was made, or resumed); before that none was due.
-    failure: why the latest attempt failed; empty when it did not.
-    """
-    good = next((entry for entry in index.entries if entry.good), None)
-    # A backup by a clock that was ahead must not hide that none comes.
-    past = [entry for entry in index.entries if entry.taken_at <= now + _GRACE]
-    newest = max((entry.taken_at for entry in past), default=since)
-    missed = _missed(policy, max(newest, since), now)
-    known = _last(good, now)
-    age = now - next((entry.taken_at for entry in past if entry.good), since)
-    bad = index.entries[0].complaint if index.entries and not index.entries[0].good else ""
-    problems = (
-        (paused, "BackupsPaused", "backups are paused"),
-        (bool(bad), "BackupBad", f"the newest backup is bad: {bad}"),
-        (age > _alarm_age(policy, now), "BackupTooOld", f"{missed} missed"),
-        (bool(failure), "BackupFailed", "the latest backup failed"),
-        (missed > 0, "BackupMissed", f"{missed} missed"),
-    )
-    for found, reason, message in problems:
-        if found:
-            told = "; ".join((message, *([failure] if failure else []), known))
-            return BackupCondition(False, reason, told, good, missed)
-    if good is None:
-        return BackupCondition(True, "BackupExpected", "no backup was due yet", None, 0)
-    return BackupCondition(True, "BackupRecent", known, good, 0)
-
-
 def in_words(duration: timedelta) -> str:
     """`90 s`, `10 min`, `3 h 20 min`, `2 d 4 h`: the two largest units that matter."""
     seconds = max(0, int(duration.total_seconds()))
@@ -139,36 +84,3 @@ def in_words(duration: timedelta) -> str:
         if count:
             parts.append(f"{count} {unit}")
     return " ".join(parts)
-
-
-def _last(good: BackupEntry | None, now: datetime) -> str:
-    if good is None:
-        return "there is no good backup"
-    return f"the last good backup is {good.date}, {in_words(now - good.taken_at)} old"
-
-
-def _missed(policy: BackupPolicy, last: datetime, now: datetime) -> int:
-    due = now - _GRACE
-    if policy.cron is None:
-        return max(0, (due - last) // policy.interval)
-    cron, missed = Cron(policy.cron), 0
-    while missed < _MANY and (due_at := cron.last_before(due)) is not None and due_at > last:
-        missed += 1
-        due = due_at - timedelta(minutes=1)
-    return missed
-
-
-_MANY = 1000
-"""Nobody counts further; a cron expression of every minute and a year without backups would."""
-
-
-def _alarm_age(policy: BackupPolicy, now: datetime) -> timedelta:
-    """As the policy says, or two backups missed."""
-    if policy.max_age_seconds is not None:
-        return timedelta(seconds=policy.max_age_seconds)
-    if policy.cron is None:
-        return 2 * policy.interval + _GRACE
-    cron = Cron(policy.cron)
-    last = cron.last_before(now - _GRACE)
-    before = cron.last_before(last - timedelta(minutes=1)) if last is not None else None
-    return now - before if before is not None else timedelta.max

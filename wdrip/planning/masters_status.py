@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
+from wdrip.models.backup_health import BackupHealth
 from wdrip.models.node_pool import Condition
 from wdrip.models.observation import ClusterObservation
 from wdrip.models.reading import Document
@@ -14,6 +15,7 @@ from wdrip.planning.replacement import is_complete
 from wdrip.planning.roster import masters_of
 
 ACCEPTED = "Accepted"
+BACKED_UP = "BackedUp"
 
 
 class MasterSetStatus(Document):
@@ -32,9 +34,13 @@ class MasterSetStatus(Document):
 
 
 def masters_status(
-    observation: ClusterObservation, decision: Decision, previous: Iterable[Condition] = ()
+    observation: ClusterObservation,
+    decision: Decision,
+    previous: Iterable[Condition] = (),
+    backups: BackupHealth | None = None,
 ) -> MasterSetStatus:
     """The status after a look. decision: on the masters. previous: the conditions that the MasterSet has.
+    backups: how well the cluster is backed up; None: not known, and nothing is said of it.
 
     The observation must have a MasterSet.
     """
@@ -60,6 +66,11 @@ def masters_status(
             message=verdict.message,
         ),
     ]
+    if backups is not None:
+        status = "True" if backups.ok else "False"
+        conditions.append(
+            Condition(type=BACKED_UP, status=status, reason=backups.reason, message=backups.message)
+        )
     return MasterSetStatus(
         observed_generation=wanted.generation,
         replicas=len(masters),

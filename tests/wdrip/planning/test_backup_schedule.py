@@ -1,4 +1,4 @@
-"""When backups are taken, what they are called, and when somebody must be told that none come."""
+"""When backups are taken, what they are called, and when one is restored as a drill."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,13 +8,7 @@ from hypothesis import strategies as st
 
 from tests.wdrip.backup_entries import CLUSTER, entry, moment
 from wdrip.models.backup import DATE_FORMAT, BackupIndex, BackupPolicy, Standing, Verdict, VerdictKind
-from wdrip.planning.backup_schedule import (
-    backup_condition,
-    backup_spec,
-    drill_is_due,
-    in_words,
-    next_date,
-)
+from wdrip.planning.backup_schedule import backup_spec, drill_is_due, in_words, next_date
 
 MINUTE = timedelta(minutes=1)
 NOW = datetime(2021, 10, 2, 10, 24, 30, tzinfo=UTC)
@@ -60,82 +54,6 @@ def test_dates_only_ever_rise(now: datetime, taken: set[int]) -> None:
     found = next_date(now.replace(tzinfo=UTC), dates)
     assert all(found > each for each in dates)
     assert dates or found == dated(now)
-
-
-def condition(
-    *ages: int, policy: BackupPolicy | None = None, since: int = 10_000, standing: Standing = Standing.SOUND
-) -> tuple[str, int]:
-    """Reason and missed count with backups of those ages (minutes) and a schedule of age `since`."""
-    index = BackupIndex.of(entry(dated(NOW - age * MINUTE), standing) for age in ages)
-    found = backup_condition(index, policy or BackupPolicy(), NOW, NOW - since * MINUTE)
-    assert found.ok is (found.reason in ("BackupRecent", "BackupExpected"))
-    return found.reason, found.missed
-
-
-@pytest.mark.parametrize(
-    ("ages", "since", "found"),
-    [
-        ((), 0, ("BackupExpected", 0)),
-        ((), 14, ("BackupExpected", 0)),
-        # The first was due after ten minutes and has five to come.
-        ((), 16, ("BackupMissed", 1)),
-        ((), 30, ("BackupTooOld", 2)),
-        ((3,), 1000, ("BackupRecent", 0)),
-        ((13,), 1000, ("BackupRecent", 0)),
-        ((17,), 1000, ("BackupMissed", 1)),
-        ((27,), 1000, ("BackupTooOld", 2)),
-        ((600,), 1000, ("BackupTooOld", 59)),
-        # Resumed just now after a pause: late, but nothing was missed.
-        ((600,), 1, ("BackupTooOld", 0)),
-    ],
-)
-def test_overdue_by_an_interval(ages: tuple[int, ...], since: int, found: tuple[str, int]) -> None:
-    assert condition(*ages, since=since) == found
-
-
-def test_overdue_by_cron() -> None:
-    daily = BackupPolicy(cron="0 3 * * *")
-    assert condition(7 * 60, policy=daily) == ("BackupRecent", 0)
-    assert condition(8 * 60, policy=daily) == ("BackupMissed", 1)
-    assert condition(35 * 60, policy=daily) == ("BackupTooOld", 2)
-
-
-def test_an_alarm_of_ones_own() -> None:
-    assert condition(13, policy=BackupPolicy(max_age_seconds=700)) == ("BackupTooOld", 0)
-
-
-def test_only_good_ones_count_for_the_age() -> None:
-    index = BackupIndex.of(
-        [entry(dated(NOW - 3 * MINUTE), Standing.UNVERIFIED), entry(dated(NOW - 40 * MINUTE))]
-    )
-    found = backup_condition(index, BackupPolicy(), NOW, NOW - 1000 * MINUTE)
-    assert (found.reason, found.missed) == ("BackupTooOld", 0)
-    assert "20211002-0944, 40 min old" in found.message
-
-
-def test_a_bad_newest_is_told_with_its_reason() -> None:
-    index = BackupIndex.of([entry(dated(NOW - 3 * MINUTE), Standing.BAD), entry(dated(NOW - 13 * MINUTE))])
-    found = backup_condition(index, BackupPolicy(), NOW, NOW - 1000 * MINUTE)
-    assert found.reason == "BackupBad"
-    assert "it does not restore" in found.message
-    assert found.last_good == index.entries[1]
-
-
-def test_paused_and_failed_are_told_with_the_last_good_one() -> None:
-    index = BackupIndex.of([entry(dated(NOW - 3 * MINUTE))])
-    since = NOW - 1000 * MINUTE
-    paused = backup_condition(index, BackupPolicy(), NOW, since, paused=True)
-    failed = backup_condition(index, BackupPolicy(), NOW, since, failure="the bucket refuses")
-    assert (paused.reason, failed.reason) == ("BackupsPaused", "BackupFailed")
-    assert "the bucket refuses" in failed.message
-    assert all("the last good backup is 20211002-1021" in each.message for each in (paused, failed))
-
-
-def test_a_backup_of_the_future_hides_no_miss() -> None:
-    # Taken by a clock that was a day ahead; the schedule has been running for an hour since.
-    index = BackupIndex.of([entry(dated(NOW + 1440 * MINUTE))])
-    found = backup_condition(index, BackupPolicy(), NOW + 60 * MINUTE, NOW)
-    assert (found.reason, found.missed) == ("BackupTooOld", 5)
 
 
 def test_a_drill_is_due_a_day_after_the_last() -> None:

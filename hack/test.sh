@@ -10,8 +10,9 @@ case "${1:-}" in
     exit 2
     ;;
 esac
-hack/apt-install.sh openssl iproute2
-.venv/bin/python -m pytest -m "not machines"
+hack/apt-install.sh openssl iproute2 procps
+# Tests wait more than they compute: two at once, each process with its own servers and clouds.
+.venv/bin/python -m pytest -m "not machines" --numprocesses 2 --dist worksteal
 if [ "$1" = all ]; then
   hack/prepare-machines.sh
   .venv/bin/python -m pytest -m machines

@@ -10,6 +10,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from tests.abandoned import told
 from wdrip import names
 
 
@@ -38,4 +39,8 @@ async def temporal_server(*dynamic_config: str) -> AsyncIterator[WorkflowEnviron
         data_converter=pydantic_data_converter,
         search_attributes=[SearchAttributeKey.for_keyword(name) for name in names.SEARCH_ATTRIBUTES],
     ) as environment:
-        yield environment
+        port = environment.client.service_client.config.target_host.rpartition(":")[2]
+        # Process 1 is the parent of what has lost its own.
+        removal = f"pkill --parent 1 --full 'temporal server start-dev --port {port} ' || true"
+        with told("sh", "-c", removal):
+            yield environment

@@ -1,8 +1,11 @@
 """Machines without a cloud: those of the benchmark, on a network of their own."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.abandoned import told
 from wdrip.nodes.kubeadm import NodeIdentity
 from wdrip.nodes.operations import NodeOperation, launch
 
@@ -17,13 +20,17 @@ class BareMachine:
         self.ip = ip
         self.node = NodeIdentity(f"{ip}.{instance_id}", ip, f"cn-hangzhou.{instance_id}")
 
-    def boot(self, rootfs: Path, switch: str) -> None:
-        """Starts it on the network of that name; returns when its systemd answers."""
-        subprocess.run([MACHINE, "boot", self._folder, rootfs, self.ip, switch], check=True, timeout=120)
-
-    def stop(self) -> None:
-        """Ends it and removes everything of it."""
-        subprocess.run([MACHINE, "stop", self._folder], check=True, timeout=120)
+    @contextmanager
+    def booted(self, rootfs: Path, switch: str) -> Iterator[None]:
+        """Until the block ends it runs, on the network of that name; then everything of it is removed."""
+        with told(MACHINE, "stop", self._folder):
+            try:
+                subprocess.run(
+                    [MACHINE, "boot", self._folder, rootfs, self.ip, switch], check=True, timeout=120
+                )
+                yield
+            finally:
+                subprocess.run([MACHINE, "stop", self._folder], check=True, timeout=120)
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """A command on the machine."""

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.abandoned import told
 from tests.e2e.host import host_network, traces
 from tests.e2e.small import Small, small
-from tests.e2e.stack import Stack
+from tests.e2e.stack import BIN, Stack
 from tests.world.guide import guide_yaml
 
 
@@ -21,6 +22,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """
     stack = Stack(tmp_path_factory.mktemp("home"))
     network_before = host_network()
+    with told("env", "--unset=WDRIP_CONFIG", f"HOME={stack.home}", BIN / "wdrip", "down"):
+        yield from _running(stack)
+    assert traces(stack) == []
+    assert not stack.state.exists()
+    assert host_network() == network_before
+
+
+def _running(stack: Stack) -> Iterator[Stack]:
     try:
         stack.wdrip("up")
         stack.wdrip("build", "--upload", seconds=1800)
@@ -28,9 +37,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield stack
     finally:
         stack.wdrip("down")
-        assert traces(stack) == []
-        assert not stack.state.exists()
-        assert host_network() == network_before
 
 
 @pytest.fixture

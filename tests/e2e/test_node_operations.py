@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,13 +60,10 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BareMac
     machines = tuple(
         BareMachine(folder / f"m{n}", f"192.168.0.{76 + n}", f"i-bp12a2wcmbrd4383cai{n}") for n in (1, 2, 3)
     )
-    try:
+    with ExitStack() as stack:
         for machine in machines:
-            machine.boot(Path(prepared.stdout.splitlines()[-1]), switch)
+            stack.enter_context(machine.booted(Path(prepared.stdout.splitlines()[-1]), switch))
         yield machines
-    finally:
-        for machine in machines:
-            machine.stop()
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_a_drill_that_could_not_be_done_says_nothing_of_the_backup(
     ("arguments", "line"),
     [
         ([], "wdrip: Missing option '-n' / '--name'; see `wdrip backup -h`"),
-        (["verify"], "wdrip: Missing option '-n' / '--name'; see `wdrip backup -h`"),
+        (["verify"], "wdrip: Missing option '-n' / '--name'; see `wdrip backup verify -h`"),
         (["-n", "c", "verify", "-n", "c"], "wdrip: write `-n c` behind `verify`; see `wdrip backup -h`"),
         (["restore", "-n", "c"], "wdrip: No such command 'restore'; see `wdrip backup -h`"),
     ],

@@ -11,14 +11,17 @@ import pytest
 import requests
 
 from localcloud.client import LocalCloud, clean_local_cloud, start_local_cloud
+from tests.abandoned import told
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    started = start_local_cloud(tmp_path / "cloud")
-    yield started
-    started.kill()
-    clean_local_cloud(started.state_dir)
+    state_dir = tmp_path / "cloud"
+    with told(sys.executable, "-m", "tests.localcloud.machines.place", state_dir):
+        started = start_local_cloud(state_dir)
+        yield started
+        started.kill()
+        clean_local_cloud(state_dir)
 
 
 def _bucket(cloud: LocalCloud) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from alibabacloud_tea_openapi.utils_models import Config as SdkConfig
 
 from localcloud.client import clean_local_cloud, start_local_cloud
 from localcloud.core.context import cloud_identity
+from tests.abandoned import told
 from tests.localcloud.running import wait_until
 
 REGION, ZONE = "cn-hangzhou", "cn-hangzhou-k"
@@ -141,12 +143,13 @@ class Place:
 @contextmanager
 def real_cloud(state_dir: Path) -> Iterator[Place]:
     """A cloud until the block ends; then nothing of it may be left on the host."""
-    place = Place(state_dir)
-    try:
-        yield place
-    finally:
-        place.cloud.stop()
-        clean_local_cloud(state_dir)
+    with told(sys.executable, "-m", "tests.localcloud.machines.place", state_dir):
+        place = Place(state_dir)
+        try:
+            yield place
+        finally:
+            place.cloud.stop()
+            clean_local_cloud(state_dir)
     assert leftovers(state_dir) == []
 
 
@@ -173,3 +176,19 @@ def networked(**more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         **more,
     }
     return resources, {name: {"Ref": name} for name in resources}
+
+
+def remove(state_dir: Path) -> None:
+    """End a cloud whose test is dead, with everything of it."""
+    subprocess.run(["pkill", "--full", f"-m localcloud --state {state_dir}$"], check=False)
+    assert wait_until(lambda: not _runs(state_dir), 40)
+    clean_local_cloud(state_dir)
+
+
+def _runs(state_dir: Path) -> bool:
+    command = ["pgrep", "--full", f"-m localcloud --state {state_dir}$"]
+    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+if __name__ == "__main__":
+    remove(Path(sys.argv[1]))

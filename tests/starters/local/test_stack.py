@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import yaml
 from starters import down, get, up
 from starters.local.ports import answers
 from starters.local.stack import LocalStack
+from tests.abandoned import told
 from tests.localcloud.running import wait_until
 
 Output = pytest.CaptureFixture[str]
@@ -23,8 +25,10 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStac
     for variable in ("WDRIP_CONTEXT", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"):
         monkeypatch.delenv(variable, raising=False)
     made = LocalStack((tmp_path / "state").resolve(), config)
-    yield made
-    made.down(lambda _: None)
+    command = [Path(sys.executable).with_name("wdrip"), "down", "--state", made.state_dir]
+    with told("env", f"WDRIP_CONFIG={config}", *command):
+        yield made
+        made.down(lambda _: None)
 
 
 def _pids(stack: LocalStack) -> dict[str, int | None]:

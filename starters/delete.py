@@ -15,7 +15,7 @@ from wdrip.leaving import leave
 @click.command(name="delete")
 @click.option("-n", "--name", required=True, help="The cluster's name (`clusterid`).")
 @click.option("--force", is_flag=True, help="Also while it is being created: the create is cancelled first.")
-@click.option("--delete-backups", is_flag=True, help="Delete its backups, too; by default they stay.")
+@click.option("--delete-backups/--keep-backups", help="Delete its backups, too; by default they stay.")
 @click.option("--wait", is_flag=True, help="Follow the delete to its end; the exit code is its outcome.")
 @click.option("--yes", is_flag=True, help="Do not ask for the cluster's name as a confirmation.")
 def command(name: str, force: bool, delete_backups: bool, wait: bool, yes: bool) -> int:

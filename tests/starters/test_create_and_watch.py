@@ -199,6 +199,17 @@ def test_delete_removes_the_cluster(person: Person, name: str, capsys: Output) -
     assert name not in person.world.index
 
 
+@pytest.mark.parametrize(
+    ("flags", "removed"), [([], False), (["--keep-backups"], False), (["--delete-backups"], True)]
+)
+def test_backups_stay_unless_they_are_to_go(
+    person: Person, name: str, flags: list[str], removed: bool
+) -> None:
+    assert create.main(["--config", person.cluster_file(name), "--wait"]) == 0
+    assert delete.main(["--name", name, "--yes", "--wait", *flags]) == 0
+    assert ("remove_backups" in person.world.calls) is removed
+
+
 def test_delete_by_the_index_entry_alone(person: Person, name: str, capsys: Output) -> None:
     assert create.main(["--config", person.cluster_file(name), "--wait"]) == 0
     asyncio.run(_terminate(person.temporal_address, name))

@@ -106,8 +106,10 @@ class NspawnRuntime:
             process = await self._launch(machine, folder)
         except (CommandFailedError, OSError) as error:
             raise MachineError(f"{machine.id} does not start: {error}") from error
-        self._watch(machine.id, process)
+        self._running[machine.id] = process
         await self._booted(machine.id, process)
+        # Not before: whoever starts it deals with a machine that ends while it boots.
+        self._watch(machine.id, process)
 
     async def power_off(self, machine_id: str, *, force: bool) -> None:
         """See MachineRuntime."""

@@ -109,6 +109,22 @@ def test_disk_and_user_data_through_power_and_replacement(place: Place, network:
     place.delete(instance_id)
 
 
+def test_a_machine_that_does_not_boot_is_stopped_and_can_be_started_again(
+    place: Place, network: dict[str, Any]
+) -> None:
+    instance_id = place.launch(network)[0]
+    place.run(instance_id, "cp /bin/true /root/init && mv /root/init /usr/lib/systemd/systemd")
+    place.ecs.stop_instance(models.StopInstanceRequest(instance_id=instance_id, force_stop=True))
+    place.await_status(instance_id, "Stopped")
+    for _ in range(3):
+        place.ecs.start_instance(models.StartInstanceRequest(instance_id=instance_id))
+        place.await_status(instance_id, "Stopped")
+    place.ecs.replace_system_disk(models.ReplaceSystemDiskRequest(instance_id=instance_id, image_id=IMAGE))
+    place.ecs.start_instance(models.StartInstanceRequest(instance_id=instance_id))
+    place.await_status(instance_id, "Running")
+    place.delete(instance_id)
+
+
 def test_a_machine_that_powers_itself_off_or_reboots(place: Place, network: dict[str, Any]) -> None:
     instance_id = place.launch(network)[0]
     boot = place.run(instance_id, "cat /proc/sys/kernel/random/boot_id; hostname > /run/volatile")

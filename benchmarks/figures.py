@@ -23,6 +23,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from starters.temporal import connect
+from tests.abandoned import remove_abandoned, told
 
 _ROOT = Path(__file__).parents[1]
 _WDRIP = str(Path(sys.executable).with_name("wdrip"))
@@ -56,13 +57,16 @@ Span = tuple[datetime, datetime]
 
 def main() -> int:
     """Measure everything; exit code 1 when a figure is over its limit."""
+    remove_abandoned()
     with tempfile.TemporaryDirectory(prefix="wdrip-bench-") as folder:
         stack = _Stack(Path(folder))
-        stack.run("up", "--state", str(stack.state))
-        try:
-            rows = _measure(stack)
-        finally:
-            stack.run("down", "--state", str(stack.state))
+        down = ("down", "--state", str(stack.state))
+        with told("env", f"WDRIP_CONFIG={stack.config}", _WDRIP, *down):
+            stack.run("up", "--state", str(stack.state))
+            try:
+                rows = _measure(stack)
+            finally:
+                stack.run(*down)
     _print(rows)
     return 1 if any(value > limit for _, value, limit, _ in rows) else 0
 
@@ -73,7 +77,8 @@ class _Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
-        self._environment = {**os.environ, "WDRIP_CONFIG": str(folder / "config")}
+        self.config = folder / "config"
+        self._environment = {**os.environ, "WDRIP_CONFIG": str(self.config)}
 
     def run(self, *arguments: str) -> None:
         """Run `wdrip …`; CalledProcessError when it fails."""

@@ -84,6 +84,7 @@ cat <<NEXT
 
 The cluster runs on this machine. Look around:
   Temporal Web UI   $web/namespaces/default/workflows/$CLUSTER_NAME
+                    (tab User Metadata: where the cluster stands, in words)
   in your shell     export WDRIP_CONTEXT=local TEMPORAL_ADDRESS=$TEMPORAL_ADDRESS KUBECONFIG=$demo/kubeconfig
                     export PATH=$PWD/.venv/bin:$demo/bin:\$PATH
   then try          wdrip get -n $CLUSTER_NAME -o yaml

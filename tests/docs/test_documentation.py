@@ -21,6 +21,13 @@ def test_links_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("start", [_ROOT / "docs/index.md", *_READMES], ids=lambda path: path.name)
+def test_every_document_is_found_from(start: Path) -> None:
+    text = start.read_text(encoding="utf-8")
+    linked = {(start.parent / each).resolve() for each in re.findall(r"\]\(([^)#\s]+\.md)", text)}
+    assert set((_ROOT / "docs").rglob("*.md")) - linked - {start} == set()
+
+
 def test_configuration_reference_is_up_to_date() -> None:
     committed = (_ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     assert committed == reference(), "run `make docs`"

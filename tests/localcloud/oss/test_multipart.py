@@ -36,8 +36,10 @@ def test_a_resumable_upload_of_a_file(bucket: Any, tmp_path: Path) -> None:
     file = tmp_path / "package.tar.gz"
     file.write_bytes(os.urandom(5 * _PART + 17))
 
+    # Without a place of its own it makes a folder in the person's home.
+    store = oss2.ResumableStore(root=str(tmp_path))
     oss2.resumable_upload(
-        bucket, "package", str(file), multipart_threshold=_PART, part_size=2 * _PART, num_threads=2
+        bucket, "package", str(file), store, multipart_threshold=_PART, part_size=2 * _PART, num_threads=2
     )
 
     assert bucket.get_object("package").read() == file.read_bytes()

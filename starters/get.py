@@ -103,6 +103,8 @@ def _show_operations(config: WdripConfig, name: str | None, output: str) -> None
     operations = asyncio.run(ask_operations(config, name))
     if output == "table":
         print(operations_table(operations))
+        if not operations:
+            log(f"nothing yet since its create, which `wdrip watch -n {name}` shows")
     else:
         print(_document([each.model_dump(mode="json") for each in operations], None, output))
 

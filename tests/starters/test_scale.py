@@ -51,6 +51,13 @@ def test_masters_come_and_what_was_done_is_listed(cluster: str, person: Person, 
     assert "masters to 2" in first
 
 
+def test_a_cluster_to_which_nothing_was_done_yet(cluster: str, capsys: Output) -> None:
+    assert get.main(["-r", "operations", "-n", cluster]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1
+    assert f"nothing yet since its create, which `wdrip watch -n {cluster}` shows" in captured.err
+
+
 @pytest.mark.parametrize("target", ["0", "-3", "three"])
 def test_a_number_that_cannot_be(person: Person, target: str, capsys: Output) -> None:
     assert scale.main(["--name", "x", "--target-count", target]) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -180,14 +181,16 @@ def networked(**more: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def remove(state_dir: Path) -> None:
     """End a cloud whose test is dead, with everything of it."""
-    subprocess.run(["pkill", "--full", f"-m localcloud --state {state_dir}$"], check=False)
-    assert wait_until(lambda: not _runs(state_dir), 40)
+    program = f"localcloud --state {re.escape(str(state_dir))}$"
+    assert wait_until(lambda: not _signalled(program), 40)
     clean_local_cloud(state_dir)
 
 
-def _runs(state_dir: Path) -> bool:
-    command = ["pgrep", "--full", f"-m localcloud --state {state_dir}$"]
-    return subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode == 0
+def _signalled(program: str) -> bool:
+    """Ask programs whose command line ends so to end; whether there is any."""
+    done = subprocess.run(["pkill", "--full", program], check=False)
+    assert done.returncode in (0, 1), done  # 1: none
+    return done.returncode == 0
 
 
 if __name__ == "__main__":

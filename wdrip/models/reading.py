@@ -1,6 +1,6 @@
 """From a person's YAML to a model, or to one clear line about the first thing that is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -49,6 +49,20 @@ class Document(BaseModel):
     )
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which YAML would silently take the latter."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping; raises InvalidInput."""
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"stands twice at the same place, again in line {key.start_mark.line + 1}"
+                raise InvalidInput(key.value, problem, "keep one of the two")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def refuse(problem: str, remedy: str, field: str = "") -> PydanticCustomError:
     """The error that a validator raises; `field` names a key below the one that is being validated."""
     context = {"problem": problem, "remedy": remedy, "field": field}
@@ -61,7 +75,7 @@ def read_yaml(model: type[Model], text: str, what: str) -> Model:
     Raises InvalidInput with the first problem only, its field in the file's own words.
     """
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         raise InvalidInput(what, f"is not YAML{_place(error)}", "mend the file") from None
     if not isinstance(document, dict):

@@ -215,6 +215,24 @@ def test_what_is_no_mapping_is_refused(text: str, line: str) -> None:
     assert str(refusal(text)) == line
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "namespace: a\nnamespace: b",
+            "namespace: stands twice at the same place, again in line 2; keep one",
+        ),
+        (
+            "etcd:\n  version: v3.4.3\n  name: etcd\n  version: v3.5.0",
+            "version: stands twice at the same place",
+        ),
+        ("iaas: {zones: [], zones: []}", "zones: stands twice at the same place, again in line 1; keep one"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(text: str, line: str) -> None:
+    assert str(refusal(text)).startswith(line)
+
+
 def test_a_refused_token_shows_nowhere_in_the_error() -> None:
     error = refusal(changed("kubernetes.kubeadmToken", "TOPSECRET.0123456789abcdef"))
     chain = [error, error.__cause__]

@@ -58,7 +58,7 @@ class _Loader(yaml.SafeLoader):
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 problem = f"stands twice at the same place, again in line {key.start_mark.line + 1}"
-                raise InvalidInput(key.value, problem, "keep one of the two")
+                raise InvalidInput(_key(key.value), problem, "keep one of the two")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -125,8 +125,13 @@ def _path(location: tuple[int | str, ...]) -> str:
     """`("sans", 0)` as `sans[0]`, `("network", "podcidr")` as `network.podcidr`."""
     path = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        path += f"[{part}]" if isinstance(part, int) else f".{_key(part)}"
     return path.lstrip(".")
+
+
+def _key(written: str) -> str:
+    """A key as a person wrote it; one with a line break or the like as Python would, on one line."""
+    return written if written.isprintable() else repr(written)
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -233,6 +233,13 @@ def test_a_key_that_stands_twice_is_refused(text: str, line: str) -> None:
     assert str(refusal(text)).startswith(line)
 
 
+def test_a_key_with_a_line_break_leaves_the_refusal_on_one_line() -> None:
+    assert str(refusal('iaas: {"a\\nb": 1}')).startswith(
+        r"iaas.'a\nb': is unknown; known here: workerCount, "
+    )
+    assert str(refusal('{"a\\nb": 1, "a\\nb": 2}')).startswith(r"'a\nb': stands twice at the same place")
+
+
 def test_a_refused_token_shows_nowhere_in_the_error() -> None:
     error = refusal(changed("kubernetes.kubeadmToken", "TOPSECRET.0123456789abcdef"))
     chain = [error, error.__cause__]

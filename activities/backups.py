@@ -80,16 +80,19 @@ class Backups:
         bucket = self._clients.bucket(record.provider)
         snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
         machine = snapshots.source(claim.instance_id)
-        if machine.instance_id != claim.instance_id:
+        taken_at = claim.taken_at
+        if machine.instance_id != claim.instance_id or taken_at is None:
             # Parts of another machine's snapshot would not fit to this one's.
             if claim.upload_id:
                 bucket.abort_parts(names.backup_key(record.name, date), claim.upload_id)
-            claim = claim.model_copy(update={"instance_id": machine.instance_id, "upload_id": ""})
+            taken_at = datetime.now(UTC)
+            claim = BackupClaim(
+                attempt_id=claim.attempt_id, instance_id=machine.instance_id, taken_at=taken_at
+            )
             store.note(date, claim)
-        taken_at = datetime.now(UTC)
         facts = snapshots.take(machine, date)
-        if not claim.upload_id and (begun := snapshots.begin_upload(date, facts)):
-            claim = claim.model_copy(update={"upload_id": begun})
+        if not claim.upload_id and (upload_id := snapshots.begin_upload(date, facts)):
+            claim = claim.model_copy(update={"upload_id": upload_id})
             store.note(date, claim)
         snapshots.upload(machine, date, facts, claim.upload_id)
         entry = self._entry(record, machine, date, facts, taken_at)

@@ -6,6 +6,7 @@ from uuid import uuid4
 from activities.waiting import FIRST_INTERVAL, Look, check_deadline, pause, wait_for
 from wdrip.clients.ecs import CommandResult, EcsClient
 from wdrip.errors import PermanentError, TemporaryError, WdripError
+from wdrip.nodes.backup_operations import UPLOAD_FAILED
 from wdrip.nodes.operations import (
     DOWNLOAD_FAILED,
     INTERRUPTED,
@@ -28,6 +29,9 @@ TAIL_CHARACTERS = 4000
 """How much of a failed operation's log goes into the failure: some fifty lines."""
 
 _LOOK = "look at the machine's log below /var/lib/wdrip/operations"
+
+_TRANSFERS = {DOWNLOAD_FAILED: "download", UPLOAD_FAILED: "upload"}
+"""By exit code, what is tried again with a new URL."""
 
 _EXPLANATIONS = {
     PACKAGE_CORRUPTED: "the software package in the bucket is not the one in the package index (sha256 "
@@ -52,8 +56,9 @@ def carry_out(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> str
         if result.exit_code in (STILL_RUNNING, INTERRUPTED):
             check_deadline(f"{operation.name} on {instance_id}", tail(result.output), _LOOK)
             continue
-        if result.exit_code == DOWNLOAD_FAILED:
-            raise TemporaryError(f"{operation.name} on {instance_id}: download failed: {tail(result.output)}")
+        if result.exit_code in _TRANSFERS:
+            what = _TRANSFERS[result.exit_code]
+            raise TemporaryError(f"{operation.name} on {instance_id}: {what} failed: {tail(result.output)}")
         words = _EXPLANATIONS.get(result.exit_code, f"failed with exit code {result.exit_code}")
         raise PermanentError(
             f"{operation.name} on {instance_id}: {words}; its log ends:\n{tail(result.output)}"

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from tests.world.stocked import stock
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.clients.ecs import CommandResult
-from wdrip.errors import InvalidInput, PermanentError
+from wdrip.errors import InvalidInput, PermanentError, TemporaryError
 from wdrip.models.backup import BackupEntry, BackupPolicy, Standing
 from wdrip.models.backup_request import BackupRequest, Verified
 from wdrip.models.cluster import ClusterRecord, Phase
+from wdrip.nodes.backup_operations import UPLOAD_FAILED
 from wdrip.security.bundle import SecretsBundle
 from wdrip.security.sealing import load_key, seal
 
@@ -35,11 +37,15 @@ class BackupMachines(ScriptedMachines):
     """A machine whose snapshot is SNAPSHOT, and that takes what lies in the bucket for good only if it is."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    refused: str = ""
+    """The operation whose transfer the bucket refuses."""
 
     def command_result(self, invocation_id: str, instance_id: str) -> CommandResult | None:
         _, name, content = self.commands[int(invocation_id.removeprefix("t-")) - 1]
         found = re.search(r"wdrip-index/(wdrip/backup/[^?\"]+)", content)
         output = "done"
+        if name == self.refused:
+            return CommandResult("t-1", instance_id, "Failed", UPLOAD_FAILED, "503", 0, "", "")
         if name == "take-snapshot":
             output = f"wdrip-result {_facts(content)}"
         elif name == "upload-snapshot" and found:
@@ -152,6 +158,21 @@ def test_a_backup_lies_whole_in_the_bucket_and_was_looked_at(keeper: Keeper) -> 
 def test_an_attempt_that_is_repeated_gives_the_same_backup(keeper: Keeper) -> None:
     assert keeper.take("first") == keeper.take("first")
     assert len(keeper.store.index().entries) == 1
+
+
+def test_a_bucket_that_comes_back_gets_the_snapshot_that_was_taken(
+    keeper: Keeper, cloud: ScriptedCloud
+) -> None:
+    assert isinstance(cloud.machines, BackupMachines)
+    cloud.machines.refused = "upload-snapshot"
+    with pytest.raises(TemporaryError, match="upload failed: 503"):
+        keeper.take("first")
+    assert keeper.store.index().entries == ()
+    later = datetime.now(UTC)
+    cloud.machines.refused = ""
+    entry = keeper.take("first")
+    assert entry.taken_at < later < entry.uploaded_at
+    assert keeper.keys(entry.date) == EVERYTHING
 
 
 def test_as_many_stay_as_the_policy_keeps(keeper: Keeper) -> None:

@@ -6,6 +6,7 @@ from activities.commands import TAIL_CHARACTERS, carry_out, tail
 from tests.activities.conftest import Run
 from tests.world.cloud import MemoryCloud, answer
 from wdrip.errors import PermanentError, TemporaryError
+from wdrip.nodes.backup_operations import UPLOAD_FAILED
 from wdrip.nodes.operations import (
     DOWNLOAD_FAILED,
     INTERRUPTED,
@@ -57,6 +58,7 @@ def test_a_corrupted_package_is_permanent_and_names_the_remedy(cloud: MemoryClou
     "result",
     [
         answer(DOWNLOAD_FAILED, "403"),
+        answer(UPLOAD_FAILED, "503"),
         answer(None, error_code="ClientNotResponse", status="Failed"),
         answer(None, status="Timeout"),
     ],

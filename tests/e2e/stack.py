@@ -69,15 +69,18 @@ class Stack:
         command = [str(self.kubectl_program), "--kubeconfig", str(kubeconfig), *arguments]
         return self._run(command, 0, _COMMAND_SECONDS, stdin).out
 
+    def temporal(self, *arguments: str) -> Output:
+        """Run Temporal's own command against the stack's server. Asserts success."""
+        command = [str(BIN / "temporal"), *arguments, "--address", self.temporal_address]
+        return self._run(command, 0, _COMMAND_SECONDS)
+
     def history(self, workflow: str) -> str:
         """The whole history of a workflow, as JSON text."""
-        command = [str(BIN / "temporal"), "workflow", "show", "--address", self.temporal_address]
-        return self._run([*command, "--workflow-id", workflow, "--output", "json"], 0, _COMMAND_SECONDS).out
+        return self.temporal("workflow", "show", "--workflow-id", workflow, "--output", "json").out
 
     def cancel(self, workflow: str) -> None:
         """Ask Temporal to cancel the workflow, as the Web UI's button does."""
-        command = [str(BIN / "temporal"), "workflow", "cancel", "--address", self.temporal_address]
-        self._run([*command, "--workflow-id", workflow], 0, _COMMAND_SECONDS)
+        self.temporal("workflow", "cancel", "--workflow-id", workflow)
 
     def kill(self, program: str) -> None:
         """`kill -9` of `temporal`, `localcloud` or `worker`."""
@@ -89,12 +92,8 @@ class Stack:
 
     def progress(self, cluster: str) -> dict[str, Any]:
         """What the cluster's workflow says of itself."""
-        command = [str(BIN / "temporal"), "workflow", "query", "--address", self.temporal_address]
-        answer = self._run(
-            [*command, "--workflow-id", cluster, "--type", "progress", "--output", "json"],
-            0,
-            _COMMAND_SECONDS,
-        )
+        asked = ("--workflow-id", cluster, "--type", "progress", "--output", "json")
+        answer = self.temporal("workflow", "query", *asked)
         progress: dict[str, Any] = json.loads(answer.out)["queryResult"][0]
         return progress
 

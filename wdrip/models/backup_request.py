@@ -1,6 +1,6 @@
 """What is asked of the workflows around backups, and the note that holds a backup's place in the bucket."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from wdrip.models.backup import BackupEntry
 
@@ -43,5 +43,7 @@ class BackupClaim(BaseModel):
     attempt_id: str
     instance_id: str = ""
     """The machine that has the snapshot; empty until one was chosen."""
+    taken_at: AwareDatetime | None = None
+    """When that machine was first asked for the snapshot: what it has is not older."""
     upload_id: str = ""
     """The upload in parts that was begun; empty when there is none."""

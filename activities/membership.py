@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from activities.commands import carry_out, looked_at
+from activities.parallel import side_by_side
 from wdrip import names
 from wdrip.clients.ecs import EcsClient
 from wdrip.errors import PermanentError
 from wdrip.models.observation import EtcdMember, Health, MachineState
-from wdrip.nodes.etcd_operations import list_etcd_members
+from wdrip.nodes.etcd_operations import data_is_gone, list_etcd_members, look_at_etcd_data
 from wdrip.nodes.etcd_report import read_report
 from wdrip.nodes.operations import NodeOperation
 from wdrip.planning.roster import belongs
@@ -56,15 +58,33 @@ class Membership:
 
 
 def read_members(ecs: EcsClient, machines: Sequence[MachineState]) -> tuple[EtcdMember, ...] | None:
-    """The members, from the first master that tells them; None when none does."""
+    """The members, from the first master that tells them; None when none does.
+
+    Those that do not answer are asked on their own machines whether they still have their data.
+    """
     masters = [each for each in machines if each.role == names.ROLE_MASTER and each.status == "Running"]
     urls = [f"https://{each.private_ip}:2379" for each in masters if each.private_ip]
     for machine in masters[:MOST_MACHINES_ASKED]:
         output = looked_at(ecs, machine.instance_id, list_etcd_members(urls), LOOK_SECONDS)
         members = None if output is None else read_report(output)
         if members:
-            return members
+            return _with_losses(ecs, members, masters)
     return None
+
+
+def _with_losses(
+    ecs: EcsClient, members: Sequence[EtcdMember], masters: Sequence[MachineState]
+) -> tuple[EtcdMember, ...]:
+    """The members, those marked whose machine says that the data is gone."""
+
+    def looked(member: EtcdMember) -> EtcdMember:
+        machine = next((each for each in masters if belongs(member, each)), None)
+        if not member.started or member.health is Health.HEALTHY or machine is None:
+            return member
+        output = looked_at(ecs, machine.instance_id, look_at_etcd_data(), LOOK_SECONDS)
+        return member.model_copy(update={"data_missing": output is not None and data_is_gone(output)})
+
+    return tuple(side_by_side([partial(looked, each) for each in members], len(members)))
 
 
 def membership(ecs: EcsClient, machines: Sequence[MachineState]) -> Membership:

@@ -18,6 +18,10 @@ from wdrip.infrastructure.template import outputs_of
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.observation import ClusterObservation, Health
 
+API_TRIES = 3
+"""New connections to the API server before it counts as away: one sick master of three behind the load
+balancer fails every third, and patience with Nodes would begin anew each time."""
+
 
 class Observation:
     """Looks at machines, etcd, Nodes, wdrip's own objects and the load balancer."""
@@ -53,14 +57,16 @@ class Observation:
         )
 
     def _api(self, record: ClusterRecord) -> tuple[Health, ApiView | None]:
-        try:
-            with cluster_api(self._clients, record) as api:
-                return Health.HEALTHY, read_api(api)
-        except TemporaryError:
-            return Health.UNHEALTHY, None
-        except PermanentError:
-            # It answers, but refuses, or the secrets are gone: that says nothing of its health.
-            return Health.UNKNOWN, None
+        for _ in range(API_TRIES):
+            try:
+                with cluster_api(self._clients, record) as api:
+                    return Health.HEALTHY, read_api(api)
+            except TemporaryError:
+                continue
+            except PermanentError:
+                # It answers, but refuses, or the secrets are gone: that says nothing of its health.
+                return Health.UNKNOWN, None
+        return Health.UNHEALTHY, None
 
     def _stack(self, record: ClusterRecord) -> Stack | None:
         try:

@@ -1,7 +1,8 @@
 """Waiting for a change in the cluster."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from temporalio import activity
 
@@ -13,11 +14,18 @@ from wdrip.clients.kubernetes import ClusterApi
 from wdrip.errors import TemporaryError
 from wdrip.models.cluster import ClusterRecord
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
 """Between two looks: three short lists from the API server's own cache."""
 
 LOOK_SECONDS_WITHOUT_API = 10.0
 """While it does not answer; the other decisions do not wait for this."""
+
+AWAY_SECONDS = 20.0
+"""Without an answer for so long the API server counts as away, which is a change worth a look. A restart or a
+load balancer that changes takes less."""
+
+API = "api"
+"""Key of what is seen while it is away; it is not there while it answers."""
 
 
 class Watch:
@@ -28,36 +36,64 @@ class Watch:
 
     @activity.defn(no_thread_cancel_exception=True)
     def await_change(self, task: WatchTask) -> Change:
-        """Return when MasterSet, NodePools or Nodes changed in a way that matters, or the time is up.
+        """Return when MasterSet, NodePools or Nodes changed in a way that matters, when the API server went
+        away or came back, or when the time is up.
 
-        An API server that does not answer is waited for. Raises PermanentError when it refuses for good.
+        Raises PermanentError when it refuses for good.
         """
         since, until = datetime.now(UTC), deadline()
+        answered = since
         if task.until is not None:
             until = min(until, task.until)
         seen = dict(task.seen)
-        while True:
-            if activity.is_worker_shutdown():
-                # Else every stop of a worker would take its whole grace period.
-                raise TemporaryError("the worker stops; another one watches on", retry_after=0.1)
-            found = self._look(task.record)
-            if found is not None and not seen:
-                seen = found
-            changed = _difference(seen, found) if found is not None else ()
-            if changed and found is not None:
-                return Change(seen=found, changed=changed)
-            if datetime.now(UTC) >= until:
-                return Change(seen=seen)
-            words = "no change" if found is not None else "the API server does not answer"
-            activity.heartbeat(Waiting(waiting_for="a change", since=since, until=until, seen=words))
-            left = (until - datetime.now(UTC)).total_seconds()
-            pause(max(0.1, min(left, LOOK_SECONDS if found is not None else LOOK_SECONDS_WITHOUT_API)))
+        with _Glances(self._clients, task.record) as glances:
+            while True:
+                if activity.is_worker_shutdown():
+                    # Else every stop of a worker would take its whole grace period.
+                    raise TemporaryError("the worker stops; another one watches on", retry_after=0.1)
+                found = glances.take()
+                if found is not None:
+                    answered = datetime.now(UTC)
+                elif (datetime.now(UTC) - answered).total_seconds() >= AWAY_SECONDS:
+                    found = {**seen, API: "away"}
+                if found is not None and not seen:
+                    seen = found
+                changed = _difference(seen, found) if found is not None else ()
+                if changed and found is not None:
+                    return Change(seen=found, changed=changed)
+                if datetime.now(UTC) >= until:
+                    return Change(seen=seen)
+                away = found is None or API in found
+                words = "the API server does not answer" if away else "no change"
+                activity.heartbeat(Waiting(waiting_for="a change", since=since, until=until, seen=words))
+                left = (until - datetime.now(UTC)).total_seconds()
+                pause(max(0.1, min(left, LOOK_SECONDS_WITHOUT_API if away else LOOK_SECONDS)))
 
-    def _look(self, record: ClusterRecord) -> dict[str, str] | None:
+
+class _Glances:
+    """Looks through one session, opened anew after each that failed."""
+
+    def __init__(self, clients: Clients, record: ClusterRecord) -> None:
+        self._clients = clients
+        self._record = record
+        self._session = ExitStack()
+        self._api: ClusterApi | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._session.close()
+
+    def take(self) -> dict[str, str] | None:
+        """What matters; None when the API server does not answer."""
         try:
-            with cluster_api(self._clients, record) as api:
-                return what_matters(api)
+            if self._api is None:
+                self._api = self._session.enter_context(cluster_api(self._clients, self._record))
+            return what_matters(self._api)
         except TemporaryError:
+            self._session.close()
+            self._api = None
             return None
 
 

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from wdrip.models.cluster_config import ClusterConfig
     from wdrip.models.observation import Memory
     from wdrip.planning.decision import Act, Decision, Hold, first_of
-    from wdrip.planning.healing import plan_healing
+    from wdrip.planning.healing import heal_control_plane, plan_healing
     from wdrip.planning.masters import plan_masters
     from wdrip.planning.node_pools import plan_pools
     from wdrip.planning.retries import pause_until
@@ -27,9 +27,11 @@ class Verdict:
 def decide(observed: Observed, memory: Memory, config: ClusterConfig) -> Verdict:
     """At most one step for the whole cluster. memory: as `refreshed` by this look."""
     observation = observed.observation
-    masters = first_of((plan_healing(observation, memory), plan_masters(observation, memory, config)))
-    zones = _zones(observed, config)
-    chosen = first_of((masters, plan_pools(observation, memory, observed.outlooks, zones)))
+    growth = plan_masters(observation, memory, config)
+    # What ails a worker is no news of the masters.
+    masters = first_of((heal_control_plane(observation, memory), growth))
+    pools = plan_pools(observation, memory, observed.outlooks, _zones(observed, config))
+    chosen = first_of((plan_healing(observation, memory), growth, pools))
     return Verdict(_after_pause(chosen, observed, memory), masters)
 
 

@@ -102,6 +102,8 @@ class ScriptedMachines(MemoryMachines):
     """No machine's Cloud Assistant answers a command."""
     report: str = ""
     """What `list-etcd-members` prints."""
+    emptied: set[str] = field(default_factory=set)
+    """Instance ids of machines whose etcd data are gone."""
 
     def zones(self) -> list[Zone]:
         types = frozenset({"ecs.c6.xlarge", "ecs.c7.xlarge"})
@@ -150,6 +152,8 @@ class ScriptedMachines(MemoryMachines):
         output = self.certificate if "identity" in name else "member: abc"
         if name == "list-etcd-members":
             output = self.report
+        if name == "look-at-etcd-data":
+            output = f"etcd data: {'gone' if instance_id in self.emptied else 'there'}"
         return CommandResult("t-1", instance_id, "Success", 0, output, 0, "", "")
 
 

@@ -88,6 +88,22 @@ def test_what_cannot_be_read_is_unknown_never_empty(
     assert (found.nodes, found.members, found.master_set, found.node_pools, found.backends) == (None,) * 5
 
 
+def test_a_connection_that_fails_is_tried_anew(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
+    cloud.api.down = 2
+    assert look(cloud, run, record).observation.api is Health.HEALTHY
+
+
+def test_a_member_that_does_not_answer_is_asked_for_its_data(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    silent = '"https://192.168.0.2:2379", "health": false'
+    cloud.machines.report = REPORT.replace('"https://192.168.0.2:2379", "health": true', silent)
+    assert [each.data_missing for each in look(cloud, run, record).observation.members or ()] == [False] * 2
+    cloud.machines.emptied = {"i-m1", "i-m2"}
+    # The one that answers has its data, whatever lies on the disk.
+    assert [each.data_missing for each in look(cloud, run, record).observation.members or ()] == [False, True]
+
+
 def test_lost_secrets_say_nothing_of_the_api(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
     del cloud.oss.objects[names.secrets_key(record.name)]
     assert look(cloud, run, record).observation.api is Health.UNKNOWN
@@ -145,6 +161,18 @@ def test_an_api_that_is_away_is_no_change(cloud: ScriptedCloud, run: Run, record
     cloud.api.down = 99
     found = watch(cloud, run, record, {"nodes/n": "True"})
     assert (found.changed, found.seen) == ((), {"nodes/n": "True"})
+
+
+def test_an_api_that_stays_away_is_a_change_and_its_return_is_another(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.watch.AWAY_SECONDS", 0)
+    before = watch(cloud, run, record, {}).seen
+    cloud.api.down = 1
+    gone = watch(cloud, run, record, before)
+    assert gone.changed == ("api",)
+    back = watch(cloud, run, record, gone.seen)
+    assert (back.changed, back.seen) == (("api",), before)
 
 
 # --- status ---------------------------------------------------------------------------------------

@@ -29,6 +29,16 @@ def list_etcd_members(endpoints: Sequence[str] = ()) -> NodeOperation:
     )
 
 
+def look_at_etcd_data() -> NodeOperation:
+    """Tell, for `data_is_gone`, whether the machine holds the data of a member that has run."""
+    return render("look-at-etcd-data", {}, keeps_success=False)
+
+
+def data_is_gone(output: str) -> bool:
+    """Whether `look_at_etcd_data` found nothing; False for anything that is not its output."""
+    return "etcd data: gone" in output.splitlines()
+
+
 def add_etcd_learner(member_name: str, ip: str) -> NodeOperation:
     """On a healthy member: tell the cluster of a learner at `https://<ip>:2380`; prints `member: <id>`.
 

@@ -7,8 +7,7 @@
 * A pod without a controller is evicted too: the person asked for fewer machines. It is named, because nothing
   makes it anew.
 * Evictions go through the eviction API only, so that the API server keeps to the PodDisruptionBudgets.
-Budgets
-  are looked at here to ask in a good order and to name the one that blocks.
+  Budgets are looked at here to ask in a good order and to name the one that blocks.
 * Whatever blocks, there is a deadline.
 """
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from wdrip.models.observation import MASTERS, ClusterObservation, Memory
 from wdrip.models.step_kind import StepKind
 from wdrip.planning import memory as symptoms
-from wdrip.planning.decision import Act, Hold, Settled
+from wdrip.planning.decision import Act, Hold, Settled, Target
 from wdrip.planning.ladder import SEEN_TWICE, Rung, tried_in_words
 from wdrip.planning.replacement import (
     MOST_TRIES,
@@ -24,7 +24,7 @@ from wdrip.planning.replacement import (
 )
 from wdrip.planning.retirement import lead_elsewhere, leave_etcd, target_of
 from wdrip.planning.retries import RECENT, failures, pause_until
-from wdrip.planning.roster import Master, masters_of
+from wdrip.planning.roster import Master, in_words, masters_of
 from wdrip.planning.safeguard import backup_first
 from wdrip.planning.storm import is_storm, showing, throttled_until
 
@@ -33,12 +33,36 @@ def heal_masters(observation: ClusterObservation, memory: Memory) -> Act | Hold 
     """The next step for the master that needs it most; the API answers and etcd has its quorum."""
     masters = masters_of(observation)
     return (
-        _begun_anew(observation, memory, masters)
+        _out_of_service(observation, memory, masters)
+        or _begun_anew(observation, memory, masters)
         or _started(observation, memory, masters)
         or _registered(observation, memory, masters)
         or _healed(observation, memory, masters)
         or Settled()
     )
+
+
+def _out_of_service(observation: ClusterObservation, memory: Memory, masters: Sequence[Master]) -> Act | None:
+    """Take a master whose member is ill from behind the load balancer, while another serves.
+
+    Its API server knows only its own member: it takes connections, and answers none. The load balancer, which
+    looks at the port alone, would go on sending it requests.
+    """
+    serving = [each.id for each in masters if each.behind and is_complete(observation, each)]
+    sick = [
+        each
+        for each in masters
+        if each.behind
+        and each.running
+        and not each.etcd_healthy
+        and (since := symptoms.since(memory, symptoms.MEMBER_ILL, each.id)) is not None
+        and observation.at - since >= SEEN_TWICE
+    ]
+    if not serving or not sick:
+        return None
+    left = tuple(each.id for each in masters if each.behind and each not in sick)
+    reason = f"the etcd member of {in_words(sick)} does not answer, nor does the API server upon it"
+    return Act(step=StepKind.SET_BACKENDS, target=Target(instance_ids=left), reason=reason)
 
 
 def _begun_anew(observation: ClusterObservation, memory: Memory, masters: Sequence[Master]) -> Act | None:

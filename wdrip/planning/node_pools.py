@@ -5,11 +5,9 @@
   that had a Node before is healing's (restart, reboot, …), and counts as there.
 * Growth goes in batches side by side, over the zones evenly. When launches keep failing, the pauses grow.
 * Shrinking takes what is broken first, then empty machines, then the newest. A machine whose drain was given
-up
-  is left alone for a while; another goes in its place.
+  up is left alone for a while; another goes in its place.
 * Every look decides anew, so that a number changed in the middle needs no special care: `still_to_go` asks
-once
-  more before each machine is deleted.
+  once more before each machine is deleted.
 
 Masters come first: the caller puts the decisions on them before these (`decision.first_of`).
 """

@@ -86,9 +86,13 @@ class Sandbox:
 
     def launch(self, operation: NodeOperation, wait_seconds: int = 30) -> Result:
         """Runs the RunCommand content for `operation`, as Cloud Assistant would."""
+        return self.run(launch(operation, wait_seconds))
+
+    def run(self, script: str) -> Result:
+        """Runs a script inside."""
         namespace = f"--mount=/proc/{self._holder.pid}/ns/mnt"
         done = subprocess.run(
-            ["nsenter", namespace, "/bin/bash", "-c", launch(operation, wait_seconds)],
+            ["nsenter", namespace, "/bin/bash", "-c", script],
             capture_output=True,
             text=True,
             check=False,

@@ -1,5 +1,7 @@
 """What changes etcd's members, with an etcdctl that answers as told and writes down what it was asked."""
 
+from importlib.resources import files
+
 import pytest
 
 from tests.wdrip.nodes.sandbox import Result, Sandbox
@@ -137,3 +139,34 @@ def test_members_that_cannot_be_read_are_reported_as_such(sandbox: Sandbox) -> N
     result = sandbox.launch(etcd_operations.list_etcd_members(ENDPOINTS))
     assert result.code == 0
     assert '{"members": null, "endpoints": []}' in result.output
+
+
+def test_whether_the_data_are_there_is_told(sandbox: Sandbox) -> None:
+    def gone() -> bool:
+        return etcd_operations.data_is_gone(sandbox.launch(etcd_operations.look_at_etcd_data()).output)
+
+    assert gone()
+    log = sandbox.path("/var/lib/etcd/member-data/member/wal/0000000000000000-0000000000000000.wal")
+    log.parent.mkdir(parents=True)
+    assert gone()
+    log.touch()
+    assert not gone()
+
+
+def test_the_unit_starts_no_member_that_has_run_and_lost_its_data(sandbox: Sandbox) -> None:
+    """The first member of a cluster would come up as an empty cluster of its own."""
+    unit = (files("wdrip.nodes") / "units" / "etcd.service").read_text(encoding="utf-8")
+    before = next(line for line in unit.splitlines() if line.startswith("ExecStartPre="))
+    after = next(line for line in unit.splitlines() if line.startswith("ExecStartPost="))
+
+    def starts() -> bool:
+        return sandbox.run(before.removeprefix("ExecStartPre=")).code == 0
+
+    assert starts()
+    sandbox.path("/etc/etcd").mkdir()
+    assert sandbox.run(after.removeprefix("ExecStartPost=")).code == 0
+    assert not starts()
+    log = sandbox.path("/var/lib/etcd/member-data/member/wal/0000000000000000-0000000000000000.wal")
+    log.parent.mkdir(parents=True)
+    log.touch()
+    assert starts()

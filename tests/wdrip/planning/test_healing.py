@@ -350,6 +350,28 @@ def test_a_wiped_data_directory_goes_straight_to_a_fresh_disk() -> None:
     assert member.id not in plane.etcd
 
 
+def test_a_master_without_its_etcd_gets_no_requests_until_it_is_well() -> None:
+    plane = ControlPlane.of(3)
+    machine = plane.masters()[1]
+    machine.fault, machine.kubelet_hit = StepKind.RESTART_SERVICES, False
+    settled(plane)
+    out, cure, back = plane.log
+    assert (out.step, cure.step, back.step) == (
+        StepKind.SET_BACKENDS,
+        StepKind.RESTART_SERVICES,
+        StepKind.SET_BACKENDS,
+    )
+    assert machine.id not in out.target.instance_ids
+    assert machine.id in back.target.instance_ids
+
+
+def test_the_last_master_stays_behind_the_load_balancer_however_it_is() -> None:
+    plane = ControlPlane.of(1)
+    plane.masters()[0].fault = StepKind.RESTART_SERVICES
+    settled(plane)
+    assert plane.steps() == [StepKind.RESTART_SERVICES]
+
+
 def test_an_unstarted_member_of_a_lost_machine_is_removed_before_anyone_joins() -> None:
     plane = ControlPlane.of(3, 4)
     ghost = plane.launch(plane.zones[0])

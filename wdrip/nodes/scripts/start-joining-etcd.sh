@@ -31,7 +31,7 @@ else
         fail "$MEMBER_DATA_LOST" "etcd: the member $WDRIP_MEMBER_ID has run, but its data is not here; remove it and add it anew"
     # What an earlier membership left would be refused by the cluster.
     systemctl stop etcd 2>/dev/null || true
-    rm -rf "$data"
+    rm -rf "$data" /etc/etcd/has-run
     mkdir -p /var/lib/etcd
     echo "$WDRIP_MEMBER_ID" | write_file "$mark" 600 >/dev/null
     start_etcd existing "$(initial_cluster)"

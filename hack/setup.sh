@@ -19,7 +19,6 @@ headers=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"]
 [ -e "$headers/Python.h" ] || needed+=(python3-dev)
 command -v openssl >/dev/null || needed+=(openssl)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || needed+=(ca-certificates)
-command -v git >/dev/null || needed+=(git)
 if [ "${#needed[@]}" -gt 0 ]; then
   hack/apt-install.sh "${needed[@]}"
 fi

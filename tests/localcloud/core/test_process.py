@@ -12,6 +12,7 @@ import requests
 
 from localcloud.client import LocalCloud, clean_local_cloud, start_local_cloud
 from tests.abandoned import told
+from tests.localcloud.running import wait_until
 
 
 @pytest.fixture
@@ -112,6 +113,8 @@ def test_it_ends_in_order_when_asked(cloud: LocalCloud) -> None:
 def test_the_admin_endpoint_can_end_it(cloud: LocalCloud) -> None:
     cloud.admin.shutdown()
 
+    # A SIGTERM on top, while Python ends, would be its exit code.
+    assert wait_until(lambda: cloud.pid is None, 30)
     assert cloud.stop() == 0
 
 

@@ -1,8 +1,10 @@
 """Takes single programs out of a package, e.g. kubectl for the person's own machine."""
 
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import IO, cast
 
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.nodes.package.build import BuiltPackage
@@ -21,11 +23,14 @@ def extract_program(built: BuiltPackage, program: str, target: Path) -> None:
     try:
         with (
             tarfile.open(built.archive, "r:gz") as archive,
-            tempfile.TemporaryDirectory(dir=target.parent) as part,
+            tempfile.TemporaryDirectory(dir=target.parent) as folder,
         ):
             # Members stand sorted, programs first: reading on to the end would be wasted.
             member = next(member for member in archive if member.name == wanted)
-            archive.extract(member, part, filter="data")
-            (Path(part) / wanted).rename(target)
+            part = Path(folder) / program
+            with cast("IO[bytes]", archive.extractfile(member)) as content, part.open("wb") as output:
+                shutil.copyfileobj(content, output)
+            part.chmod(0o755)
+            part.rename(target)
     except OSError as problem:
         raise PermanentError(f"cannot write {target}: {problem}") from problem

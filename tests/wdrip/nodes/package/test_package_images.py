@@ -56,6 +56,24 @@ def test_a_published_image_gets_our_name_and_keeps_its_content(tmp_path: Path) -
     assert after == before
 
 
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "page.tar"
+    source.write_text("<html>not found</html>")
+    with pytest.raises(PermanentError, match=r"page\.tar is no docker-archive: tar: "):
+        write_renamed(tmp_path / "target.tar", source, "wdrip.local/a:1")
+
+
+def test_no_member_leaves_the_scratch_directory(tmp_path: Path) -> None:
+    source = tmp_path / "work/source.tar"
+    source.parent.mkdir()
+    with tarfile.open(source, "w") as archive:
+        for name in ("../../outside", str(tmp_path / "absolute")):
+            archive.addfile(tarfile.TarInfo(name))
+    with pytest.raises(PermanentError, match="no docker-archive"):
+        write_renamed(source.parent / "target.tar", source, "wdrip.local/a:1")
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+
+
 @pytest.mark.parametrize(
     ("members", "problem"),
     [

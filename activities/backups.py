@@ -91,15 +91,16 @@ class Backups:
             )
             store.note(date, claim)
         facts = snapshots.take(machine, date)
-        if not claim.upload_id and (upload_id := snapshots.begin_upload(date, facts)):
+        ciphertext = snapshots.encrypt(machine, date) if snapshots.encrypted else None
+        sent = ciphertext or facts
+        if not claim.upload_id and (upload_id := snapshots.begin_upload(date, sent)):
             claim = claim.model_copy(update={"upload_id": upload_id})
             store.note(date, claim)
-        snapshots.upload(machine, date, facts, claim.upload_id)
+        snapshots.upload(machine, date, sent, claim.upload_id)
         entry = self._entry(record, machine, date, facts, taken_at)
+        entry = entry.model_copy(update={"ciphertext": ciphertext})
         self._save_config(record, date)
-        entry = entry.model_copy(
-            update={"verdicts": (snapshots.verify(machine, entry, VerdictKind.STRUCTURE),)}
-        )
+        entry = entry.with_verdict(snapshots.verify(machine, entry, VerdictKind.STRUCTURE))
         store.enter(entry)
         snapshots.discard(machine, date)
         return entry

@@ -6,7 +6,7 @@ from uuid import uuid4
 from activities.waiting import FIRST_INTERVAL, Look, check_deadline, pause, wait_for
 from wdrip.clients.ecs import CommandResult, EcsClient
 from wdrip.errors import PermanentError, TemporaryError, WdripError
-from wdrip.nodes.backup_operations import UPLOAD_FAILED
+from wdrip.nodes.backup_operations import UPLOAD_FAILED, WRONG_KEY
 from wdrip.nodes.operations import (
     DOWNLOAD_FAILED,
     INTERRUPTED,
@@ -36,6 +36,7 @@ _TRANSFERS = {DOWNLOAD_FAILED: "download", UPLOAD_FAILED: "upload"}
 _EXPLANATIONS = {
     PACKAGE_CORRUPTED: "the software package in the bucket is not the one in the package index (sha256 "
     "differs); upload it again with `wdrip build --upload`",
+    WRONG_KEY: "the machine has not the key that the backup was encrypted with",
     SECRETS_CORRUPTED: "the machine could not decrypt the secrets sent to it; create the cluster anew",
 }
 

@@ -10,14 +10,16 @@ from wdrip import names
 from wdrip.clients.ecs import EcsClient
 from wdrip.clients.oss import Bucket, upload_headers
 from wdrip.errors import PermanentError, TemporaryError
-from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
+from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict, VerdictKind
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.observation import MachineState
 from wdrip.nodes.backup_operations import (
     PART_BYTES,
     PARTS_PER_COMMAND,
     discard_snapshot,
+    encrypt_snapshot,
     parts_left,
+    sealed,
     take_snapshot,
     taken,
     upload_parts,
@@ -38,6 +40,11 @@ class Snapshots:
     ecs: EcsClient
     bucket: Bucket
     record: ClusterRecord
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether snapshots are encrypted before they leave their machine."""
+        return self.record.config.backup.encrypt
 
     def source(self, chosen: str = "") -> MachineState:
         """The machine to take a snapshot on: `chosen` (an instance id) while its member is healthy.
@@ -63,16 +70,26 @@ class Snapshots:
         except ValueError as error:
             raise PermanentError(f"{machine.instance_id} told nothing of its snapshot: {error}") from error
 
-    def begin_upload(self, date: str, facts: SnapshotFacts) -> str:
-        """Id of an upload in parts; empty for a snapshot that goes in one piece."""
+    def encrypt(self, machine: MachineState, date: str) -> ObjectFacts:
+        """Let the machine encrypt the snapshot; what is sent then is this."""
+        output = carry_out(self.ecs, machine.instance_id, encrypt_snapshot(date))
+        try:
+            return sealed(output)
+        except ValueError as error:
+            raise PermanentError(
+                f"{machine.instance_id} told nothing of what it encrypted: {error}"
+            ) from error
+
+    def begin_upload(self, date: str, facts: ObjectFacts) -> str:
+        """Id of an upload in parts; empty for what goes in one piece."""
         if facts.size <= PART_BYTES:
             return ""
         return self.bucket.begin_parts(self._key(date), upload_headers(facts.sha256))
 
-    def upload(self, machine: MachineState, date: str, facts: SnapshotFacts, upload_id: str) -> None:
+    def upload(self, machine: MachineState, date: str, facts: ObjectFacts, upload_id: str) -> None:
         """Let the machine send what the bucket does not have yet, and see that it arrived whole.
 
-        Raises TemporaryError when it did not.
+        facts: of the snapshot, or of what it was encrypted to. Raises TemporaryError when it did not.
         """
         if not self._arrived(date, facts):
             if upload_id:
@@ -95,22 +112,26 @@ class Snapshots:
         """Remove the machine's own copy."""
         carry_out(self.ecs, machine.instance_id, discard_snapshot(date))
 
-    def _upload_whole(self, machine: MachineState, date: str, facts: SnapshotFacts) -> None:
+    def _upload_whole(self, machine: MachineState, date: str, facts: ObjectFacts) -> None:
         headers = upload_headers(facts.sha256)
         url = self.bucket.presigned_put(self._key(date), URL_SECONDS, headers=headers)
-        carry_out(self.ecs, machine.instance_id, upload_snapshot(date, url, headers))
+        carry_out(
+            self.ecs, machine.instance_id, upload_snapshot(date, url, headers, encrypted=self.encrypted)
+        )
 
-    def _upload_parts(self, machine: MachineState, date: str, facts: SnapshotFacts, upload_id: str) -> None:
+    def _upload_parts(self, machine: MachineState, date: str, facts: ObjectFacts, upload_id: str) -> None:
         key = self._key(date)
         while left := parts_left(facts.size, self.bucket.parts(key, upload_id) or ()):
             urls = [
                 (part, self.bucket.presigned_part(key, upload_id, part.number, URL_SECONDS))
                 for part in left[:PARTS_PER_COMMAND]
             ]
-            carry_out(self.ecs, machine.instance_id, upload_parts(date, upload_id, urls))
+            carry_out(
+                self.ecs, machine.instance_id, upload_parts(date, upload_id, urls, encrypted=self.encrypted)
+            )
         self.bucket.complete_parts(key, upload_id)
 
-    def _arrived(self, date: str, facts: SnapshotFacts) -> bool:
+    def _arrived(self, date: str, facts: ObjectFacts) -> bool:
         found = self.bucket.head(self._key(date))
         return found is not None and (found.size, found.sha256) == (facts.size, facts.sha256)
 

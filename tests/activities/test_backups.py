@@ -29,6 +29,7 @@ from wdrip.security.bundle import SecretsBundle
 from wdrip.security.sealing import load_key, seal
 
 SNAPSHOT = b"a snapshot of etcd"
+CIPHERTEXT = b"what nobody can read"
 DAMAGED = "its sha256 is not the one of the index"
 
 
@@ -48,10 +49,14 @@ class BackupMachines(ScriptedMachines):
             return CommandResult("t-1", instance_id, "Failed", UPLOAD_FAILED, "503", 0, "", "")
         if name == "take-snapshot":
             output = f"wdrip-result {_facts(content)}"
+        elif name == "encrypt-snapshot":
+            digest = hashlib.sha256(CIPHERTEXT).hexdigest()
+            output = "wdrip-result " + json.dumps({"sha256": digest, "size": len(CIPHERTEXT)})
         elif name == "upload-snapshot" and found:
-            self.objects[found[1]] = SNAPSHOT
+            self.objects[found[1]] = CIPHERTEXT if "WDRIP_FILE=snapshot.enc" in content else SNAPSHOT
         elif name == "verify-snapshot" and found:
-            ok = self.objects[found[1]] == SNAPSHOT
+            good = CIPHERTEXT if "WDRIP_ENCRYPTED=yes" in content else SNAPSHOT
+            ok = self.objects[found[1]] == good
             output = "wdrip-result " + json.dumps({"ok": ok, "reason": "" if ok else DAMAGED})
         else:
             return super().command_result(invocation_id, instance_id)
@@ -173,6 +178,21 @@ def test_a_bucket_that_comes_back_gets_the_snapshot_that_was_taken(
     entry = keeper.take("first")
     assert entry.taken_at < later < entry.uploaded_at
     assert keeper.keys(entry.date) == EVERYTHING
+
+
+def test_one_that_is_to_be_encrypted_never_lies_in_clear_in_the_bucket(keeper: Keeper) -> None:
+    policy = BackupPolicy(encrypt=True)
+    config = keeper.record.config.model_copy(update={"backup": policy})
+    keeper.record = keeper.record.model_copy(update={"config": config})
+    entry = keeper.take("first")
+    assert entry.encrypted
+    assert entry.sha256 == hashlib.sha256(SNAPSHOT).hexdigest()
+    assert entry.stored.size == len(CIPHERTEXT)
+    assert keeper.objects[entry.path] == CIPHERTEXT
+    assert SNAPSHOT not in keeper.objects.values()
+    assert keeper.verify().entry.standing is Standing.VERIFIED
+    keeper.objects[entry.path] = CIPHERTEXT[:-1]
+    assert keeper.verify().entry.complaint == "it has 19 bytes, not 20"
 
 
 def test_as_many_stay_as_the_policy_keeps(keeper: Keeper) -> None:

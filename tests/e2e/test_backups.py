@@ -15,12 +15,14 @@ from tests.e2e.stack import BIN, Output, Stack
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.clients.oss import Bucket
+from wdrip.security.bundle import SecretsBundle
+from wdrip.security.sealing import load_key, unseal
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(600)]
 
 NAME = "backed-up"
-RARELY = "backup:\n  intervalSeconds: 86400\n  keep: 4\n"
-"""So that no backup but the tests' own is likely to come."""
+POLICY = "backup:\n  intervalSeconds: 86400\n  keep: 4\n  encrypt: true\n"
+"""Rarely, so that no backup but the tests' own is likely to come."""
 
 WHOLE = {"backup.json", "claim.json", "cluster.json", "secrets.sealed", "snapshot.db"}
 
@@ -77,7 +79,7 @@ def _rows(output: Output) -> list[list[str]]:
 def cluster(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster without a backup. When it is deleted, its backups stay."""
     config = GuideConfig(stack, tmp_path_factory.mktemp("backups")).write(NAME)
-    config.write_text(config.read_text() + RARELY)
+    config.write_text(config.read_text() + POLICY)
     stack.wdrip("create", "--wait", "--config", str(config))
     cluster = Cluster(stack)
     yield cluster
@@ -120,6 +122,20 @@ def test_a_drill_reads_what_was_written(cluster: Cluster, taken: str) -> None:
     assert re.search(
         rf"backup {taken} restores: it has revision \d+, \d+ keys, the marker that was written", said.err
     )
+
+
+def test_what_lies_in_the_bucket_tells_nothing(cluster: Cluster, taken: str) -> None:
+    content = cluster.bucket.get(names.backup_key(NAME, taken))
+    assert content is not None
+    assert b"/registry/" not in content
+    provider, where = cluster.stack.provider, names.secrets_key(NAME)
+    sealed = cluster.bucket.get(where)
+    assert sealed is not None
+    key = SecretsBundle.from_bytes(unseal(sealed, load_key(provider), where)).backup_key
+    assert key not in cluster.stack.history(names.backup_workflow_id(NAME))
+    logs = [path for path in cluster.stack.state.rglob("*.log") if path.is_file()]
+    assert logs
+    assert [path for path in logs if key.encode() in path.read_bytes()] == []
 
 
 def test_the_cluster_itself_says_how_well_it_is_backed_up(cluster: Cluster, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from wdrip import names
 from wdrip.models.cron import Cron
@@ -52,12 +52,17 @@ class Verdict(_Model):
     """Why not, in words; empty when ok."""
 
 
-class SnapshotFacts(_Model):
-    """What a machine tells of a snapshot that it has taken."""
+class ObjectFacts(_Model):
+    """What tells one content from another."""
 
     sha256: Sha256
     size: int = Field(gt=0)
     """Bytes."""
+
+
+class SnapshotFacts(ObjectFacts):
+    """What a machine tells of a snapshot that it has taken."""
+
     revision: int = Field(ge=1)
     total_keys: int = Field(ge=0)
     """Entries in all of the database's buckets, as `etcdctl snapshot status` counts."""
@@ -87,8 +92,8 @@ class BackupEntry(SnapshotFacts):
     """By the clock of that moment."""
     member: str
     """Name of the etcd member that gave it."""
-    encrypted: bool = False
-    """Whether the snapshot was encrypted before it left the machine."""
+    ciphertext: ObjectFacts | None = None
+    """The object in the bucket, when the snapshot was encrypted before it left the machine."""
     key_id: str = ""
     """Fingerprint of the key that the cluster's secrets were sealed with; empty when it is not known."""
     uploaded_at: AwareDatetime
@@ -123,11 +128,21 @@ class BackupEntry(SnapshotFacts):
         others = () if drilled else tuple(each for each in self.verdicts if each.kind is not verdict.kind)
         return self.model_copy(update={"verdicts": (*others, verdict)})
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether the snapshot was encrypted before it left the machine."""
+        return self.ciphertext is not None
+
+    @property
+    def stored(self) -> ObjectFacts:
+        """What lies in the bucket: the snapshot itself, or its ciphertext."""
+        return self.ciphertext or self
+
     def misfit(self, size: int | None) -> str:
         """Why an object of `size` bytes (None: there is none) is not this backup; empty when it may be."""
         if size is None:
             return "its object is missing from the bucket"
-        return "" if size == self.size else f"it has {size} bytes, not {self.size}"
+        return "" if size == self.stored.size else f"it has {size} bytes, not {self.stored.size}"
 
     @property
     def complaint(self) -> str:
@@ -204,6 +219,11 @@ class BackupPolicy(Document):
         86_400,
         alias="drillEverySeconds",
         description="How often the newest backup is restored as a drill, in seconds, at least 60.",
+    )
+    encrypt: Annotated[bool, Strict()] = Field(
+        False,
+        description="Encrypt snapshots on the master, with a key that the bucket has only among the "
+        "cluster's sealed secrets.",
     )
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
+from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict, VerdictKind
 from wdrip.nodes.operations import NodeOperation, curl_config, render
 
 SNAPSHOT_CORRUPTED = 67
@@ -26,6 +26,10 @@ UPLOAD_FAILED = 74
 
 DATA_IN_THE_WAY = 77
 """Exit code: the machine has etcd data that did not come from this snapshot; they were not touched."""
+
+WRONG_KEY = 78
+"""Exit code (EX_CONFIG): the machine has not the key that the backup was encrypted with; says nothing against
+the backup."""
 
 MARKER_KEY = "/wdrip/backup-marker"
 """etcd key, outside of Kubernetes' own, whose value tells which backup a database was restored from."""
@@ -94,22 +98,35 @@ def take_snapshot(date: str, ip: str, cluster_uid: str, *, quorum: bool = True) 
     )
 
 
-def upload_snapshot(date: str, url: str, headers: Mapping[str, str]) -> NodeOperation:
+def encrypt_snapshot(date: str) -> NodeOperation:
+    """Encrypt the snapshot, beside itself, with the cluster's key for backups; `sealed` reads the output.
+
+    On a master: only masters have that key. Fails with NO_SPACE, WRONG_KEY when there is no key, or
+    SNAPSHOT_CORRUPTED when the machine has no such snapshot.
+    """
+    return render("encrypt-snapshot", {"DATE": date}, parts=("snapshot",))
+
+
+def upload_snapshot(
+    date: str, url: str, headers: Mapping[str, str], *, encrypted: bool = False
+) -> NodeOperation:
     """Upload the snapshot as one object; for up to 5 GB, PART_BYTES and less being usual.
 
-    url: pre-signed PUT URL; headers: those that were signed with it, and no other. Fails with UPLOAD_FAILED,
-    or SNAPSHOT_CORRUPTED when the machine has no such snapshot.
+    encrypted: what `encrypt_snapshot` made of it. url: pre-signed PUT URL; headers: those that were signed
+    with it, and no other. Fails with UPLOAD_FAILED, or SNAPSHOT_CORRUPTED when the machine has no such file.
     """
     return render(
         "upload-snapshot",
-        {"DATE": date},
+        {"DATE": date, "FILE": _file(encrypted)},
         parts=("snapshot", "upload"),
         private={"url": curl_config(url, headers)},
         keeps_success=False,
     )
 
 
-def upload_parts(date: str, upload_id: str, parts: Sequence[tuple[Part, str]]) -> NodeOperation:
+def upload_parts(
+    date: str, upload_id: str, parts: Sequence[tuple[Part, str]], *, encrypted: bool = False
+) -> NodeOperation:
     """Upload parts of the snapshot, each by its own pre-signed URL; at most PARTS_PER_COMMAND of them.
 
     What of an upload the bucket has already is asked of the bucket (`parts_left`), so a machine or worker
@@ -119,6 +136,7 @@ def upload_parts(date: str, upload_id: str, parts: Sequence[tuple[Part, str]]) -
         "upload-parts",
         {
             "DATE": date,
+            "FILE": _file(encrypted),
             "UPLOAD": upload_id,
             "PARTS": " ".join(f"{part.number}:{part.offset}:{part.size}" for part, _ in parts),
         },
@@ -146,8 +164,8 @@ def verify_snapshot(entry: BackupEntry, url: str, kind: VerdictKind, *, keep: bo
 
     STRUCTURE compares size, both hashes, the database's structure and revision. DRILL restores it as well,
     into an etcd of its own that only root can reach, and compares revision, number of keys and marker. keep:
-    leave a good one for `restore_etcd`. Fails with DOWNLOAD_FAILED or NO_SPACE, which say nothing about the
-    backup.
+    leave a good one for `restore_etcd`. One that is encrypted needs a machine that `receive_secrets` made a
+    master. Fails with DOWNLOAD_FAILED, NO_SPACE or WRONG_KEY, which say nothing about the backup.
     """
     return render(
         "verify-snapshot",
@@ -170,7 +188,8 @@ def restore_etcd(
 
     cluster_token: a new one, so that no old member takes this one for its own. Needs `install_package` and
     `receive_secrets`. Other etcd data of the machine are never replaced (DATA_IN_THE_WAY). The revision is
-    raised where the etcd tools can. Fails with NOT_IN_TIME, NO_SPACE, DOWNLOAD_FAILED or SNAPSHOT_CORRUPTED.
+    raised where the etcd tools can. Fails with NOT_IN_TIME, NO_SPACE, DOWNLOAD_FAILED, WRONG_KEY or
+    SNAPSHOT_CORRUPTED.
     """
     return render(
         "restore-etcd",
@@ -215,6 +234,11 @@ def taken(output: str) -> SnapshotFacts:
     return SnapshotFacts.model_validate_json(_result(output))
 
 
+def sealed(output: str) -> ObjectFacts:
+    """What `encrypt_snapshot` made. Raises ValueError when its output does not tell."""
+    return ObjectFacts.model_validate_json(_result(output))
+
+
 def verdict_of(output: str, kind: VerdictKind, at: datetime) -> Verdict:
     """The verdict in the output of `verify_snapshot`. Raises ValueError when there is none."""
     finding = _Finding.model_validate_json(_result(output))
@@ -231,10 +255,17 @@ def _claims(entry: BackupEntry) -> dict[str, str]:
     return {
         "SHA256": entry.sha256,
         "SIZE": str(entry.size),
+        "ENCRYPTED": "yes" if entry.encrypted else "no",
+        "OBJECT_SHA256": entry.stored.sha256,
+        "OBJECT_SIZE": str(entry.stored.size),
         "REVISION": str(entry.revision),
         "MARKER_KEY": MARKER_KEY,
         "MARKER": entry.marker,
     }
+
+
+def _file(encrypted: bool) -> str:
+    return "snapshot.enc" if encrypted else "snapshot.db"
 
 
 def _result(output: str) -> str:

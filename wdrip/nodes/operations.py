@@ -54,6 +54,9 @@ ETCD_CLIENT_KEY_FILE = "/etc/kubernetes/pki/apiserver-etcd-client.key"
 BOOTSTRAP_TOKEN_FILE = "etc/wdrip/bootstrap-token"  # noqa: S105 - a path, not a secret
 """Member of a master's secrets archive: the kubeadm token, one line. It never stands in a command."""
 
+BACKUP_KEY_FILE = "etc/wdrip/backup.key"
+"""Member of a master's secrets archive: what its backups are encrypted with when the cluster wants that."""
+
 BOOTSTRAP_CERTIFICATE_FILE = "etc/wdrip/bootstrap.crt"
 BOOTSTRAP_KEY_FILE = "etc/wdrip/bootstrap.key"
 """Members of the secrets archive: what a machine that joins shows the API server. A token would expire with
@@ -79,6 +82,7 @@ MASTER_SECRET_FILES = (
     "etc/etcd/pki/server.key",
     "etc/etcd/pki/peer.crt",
     "etc/etcd/pki/peer.key",
+    BACKUP_KEY_FILE,
     BOOTSTRAP_TOKEN_FILE,
     BOOTSTRAP_CERTIFICATE_FILE,
     BOOTSTRAP_KEY_FILE,

@@ -1,5 +1,7 @@
 """A cluster's secrets: its identity, without which no backup of it can be brought back to life."""
 
+import hashlib
+import hmac
 import json
 from dataclasses import asdict, dataclass
 from typing import Self
@@ -20,6 +22,13 @@ class SecretsBundle:
     """PEM private key that signs service account tokens."""
     kubeadm_token: str
     """Bootstrap token with which machines join."""
+
+    @property
+    def backup_key(self) -> str:
+        """The key that backups are encrypted with (64 hex digits), made of the key of etcd's authority, which
+        no machine has: nothing leads back from the one to the other."""
+        purpose = b"wdrip/backup-encryption/1"
+        return hmac.new(self.etcd_ca.key.encode(), purpose, hashlib.sha256).hexdigest()
 
     @classmethod
     def new(cls, kubeadm_token: str) -> Self:

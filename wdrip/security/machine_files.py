@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Mapping
 
 from wdrip.nodes.operations import (
+    BACKUP_KEY_FILE,
     BOOTSTRAP_CERTIFICATE_FILE,
     BOOTSTRAP_GROUP,
     BOOTSTRAP_KEY_FILE,
@@ -41,6 +42,7 @@ def master_archive(bundle: SecretsBundle, node_name: str, private_ip: str) -> by
         "etc/etcd/pki/server.key": server.key,
         "etc/etcd/pki/peer.crt": peer.certificate,
         "etc/etcd/pki/peer.key": peer.key,
+        BACKUP_KEY_FILE: bundle.backup_key + "\n",
         BOOTSTRAP_TOKEN_FILE: bundle.kubeadm_token + "\n",
         **_bootstrap_certificate(bundle),
     }

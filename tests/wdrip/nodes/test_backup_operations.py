@@ -29,13 +29,14 @@ UID = "3f2c7a52-0f6f-4c0e-9f5e-0123456789ab"
 
 
 def every_operation() -> list[NodeOperation]:
-    one = entry(DATE)
+    one = entry(DATE, ciphertext={"sha256": "1" * 64, "size": 20_528})
     masters = [f"192.168.0.{number}.i-bp12a2wcmbrd4383cai3" for number in range(7)]
     parts = [(Part(9_000 + n, n, PART_BYTES), LONG_URL) for n in range(PARTS_PER_COMMAND)]
     return [
         backups.take_snapshot(DATE, IP, UID),
         backups.upload_snapshot(DATE, LONG_URL, HEADERS),
         backups.upload_parts(DATE, "0004B9894A22E5B1888A1E29F8236E2D", parts),
+        backups.encrypt_snapshot(DATE),
         backups.discard_snapshot(DATE),
         backups.verify_snapshot(one, LONG_URL, VerdictKind.DRILL),
         backups.restore_etcd(one, LONG_URL, NODE, IP, UID),

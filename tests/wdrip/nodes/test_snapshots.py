@@ -14,6 +14,7 @@ from wdrip import names
 from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
 from wdrip.nodes import backup_operations as backups
 from wdrip.nodes import operations
+from wdrip.nodes.operations import launch
 from wdrip.nodes.package import DEFAULT_VERSION, build_package
 from wdrip.nodes.package.extract import extract_program
 from wdrip.security.bundle import SecretsBundle
@@ -318,3 +319,70 @@ def test_a_damaged_object_is_not_restored(fresh: EtcdMachine, snapshot: tuple[by
     result = fresh.launch(backups.restore_etcd(entry(facts), url, fresh.name, fresh.ip, "token-2"))
     assert result.code == backups.SNAPSHOT_CORRUPTED
     assert not fresh.path("/var/lib/etcd/member-data").exists()
+
+
+@pytest.fixture(scope="module")
+def encrypted(master: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> tuple[bytes, BackupEntry]:
+    """That snapshot as its machine encrypts it, and the entry of it."""
+    result = master.launch(backups.encrypt_snapshot(DATE))
+    assert result.code == 0, result.output
+    content = master.path(f"/var/lib/wdrip/snapshots/{DATE}/snapshot.enc").read_bytes()
+    return content, entry(snapshot[1], ciphertext=backups.sealed(result.output))
+
+
+def test_an_encrypted_one_tells_nothing_and_its_facts_are_right(
+    snapshot: tuple[bytes, SnapshotFacts], encrypted: tuple[bytes, BackupEntry], bundle: SecretsBundle
+) -> None:
+    content, claims = encrypted
+    assert b"/registry/pods/p3" in snapshot[0]
+    assert b"/registry/pods" not in content
+    assert bundle.backup_key.encode() not in content
+    assert claims.stored.sha256 == hashlib.sha256(content).hexdigest()
+    assert claims.stored.size == len(content)
+    assert claims.sha256 == hashlib.sha256(snapshot[0]).hexdigest()
+
+
+@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
+def test_an_encrypted_one_passes_on_any_master_of_the_cluster(
+    fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry], kind: VerdictKind
+) -> None:
+    assert looked_at(fresh, *encrypted, kind).ok
+    assert list(fresh.path("/var/lib/wdrip/snapshots").iterdir()) == []
+
+
+def test_an_encrypted_one_is_restored(fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry]) -> None:
+    content, claims = encrypted
+    url = served(fresh.folder, content)
+    result = fresh.launch(backups.restore_etcd(claims, url, fresh.name, fresh.ip, "token-2"))
+    assert result.code == 0, result.output
+    assert fresh.etcdctl("get", "/registry/pods/p3", "--print-value-only") == "value 3\n"
+    assert list(fresh.path("/var/lib/wdrip/snapshots").iterdir()) == []
+
+
+def test_a_damaged_encrypted_one_is_bad(fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry]) -> None:
+    content, claims = encrypted
+    verdict = looked_at(fresh, flipped(content), claims)
+    assert (verdict.ok, verdict.reason) == (False, "its sha256 is not the one of the index")
+
+
+@pytest.mark.parametrize("key", ["0" * 64, ""], ids=["another", "none"])
+def test_a_wrong_key_says_nothing_against_the_backup(
+    fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry], key: str
+) -> None:
+    content, claims = encrypted
+    fresh.path("/etc/wdrip/backup.key").write_text(key)
+    url = served(fresh.folder, content)
+    for operation in (
+        backups.verify_snapshot(claims, url, DRILL),
+        backups.restore_etcd(claims, url, fresh.name, fresh.ip, "token-2"),
+    ):
+        result = fresh.launch(operation)
+        assert result.code == backups.WRONG_KEY, result.output
+        assert "wdrip-result" not in result.output
+    assert list(fresh.path("/var/lib/wdrip/snapshots").glob("*.db")) == []
+
+
+def test_the_key_is_in_no_script_log_or_argument(master: EtcdMachine, bundle: SecretsBundle) -> None:
+    assert bundle.backup_key not in launch(backups.encrypt_snapshot(DATE), 30)
+    logs = master.path("/var/lib/wdrip/operations").rglob("*")
+    assert not [path for path in logs if path.is_file() and bundle.backup_key in path.read_text()]

@@ -56,6 +56,14 @@ def test_a_bundle_does_not_print_its_content(bundle: SecretsBundle) -> None:
     assert "abcdef" not in repr(bundle)
 
 
+def test_the_key_of_backups_is_the_clusters_own_and_stays(bundle: SecretsBundle) -> None:
+    again = SecretsBundle.from_bytes(bundle.to_bytes())
+    assert bundle.backup_key == again.backup_key
+    assert len(bundle.backup_key) == 64
+    assert bundle.backup_key not in bundle.to_bytes().decode()
+    assert SecretsBundle.new("abcdef.0123456789abcdef").backup_key != bundle.backup_key
+
+
 def test_a_master_gets_what_it_needs_and_etcd_trusts_it(bundle: SecretsBundle, tmp_path: Path) -> None:
     files = members(master_archive(bundle, "192.168.0.77.i-abc", "192.168.0.77"))
     assert tuple(files) == MASTER_SECRET_FILES

@@ -18,6 +18,7 @@ has_sha256 "$work/archive.tar" "$WDRIP_SHA256" ||
 tar --extract --file "$work/archive.tar" --directory "$work/files" --no-same-owner
 others=$(cd "$work/files" && find . ! -type d ! \( -type f \( -path './etc/kubernetes/pki/*' -o -path './etc/etcd/pki/*' \
     -o -path './etc/wdrip/bootstrap-token' -o -path './etc/wdrip/bootstrap.crt' -o -path './etc/wdrip/bootstrap.key' \
+    -o -path './etc/wdrip/backup.key' \
     \) \) -print)
 [[ -z $others ]] || fail "$SECRETS_CORRUPTED" "secrets refused: unexpected members: ${others//$'\n'/ }"
 

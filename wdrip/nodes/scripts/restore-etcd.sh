@@ -8,16 +8,18 @@ endpoint=https://$WDRIP_IP:2379
 wanted="$WDRIP_SHA256 $WDRIP_CLUSTER_TOKEN"
 
 restore() {
-    local bump=()
+    local bump=() object=$file
     if ! has_sha256 "$file" "$WDRIP_SHA256"; then
-        rm -f "$file"
+        [[ $WDRIP_ENCRYPTED == no ]] || object=$file.enc
+        rm -f "$file" "$object"
         needs_space $((WDRIP_SIZE * 2 + 134217728))
-        say "fetching $WDRIP_SIZE bytes"
-        download "$file"
-        has_sha256 "$file" "$WDRIP_SHA256" || {
-            rm -f "$file"
+        say "fetching $WDRIP_OBJECT_SIZE bytes"
+        download "$object"
+        has_sha256 "$object" "$WDRIP_OBJECT_SHA256" || {
+            rm -f "$object"
             fail "$SNAPSHOT_CORRUPTED" "the snapshot's sha256 is not the one of the index"
         }
+        [[ $WDRIP_ENCRYPTED == no ]] || decrypt "$object" "$file"
     fi
     # So that no watcher that saw a later state waits in silence for it to come back.
     if tool snapshot restore --help 2>&1 | grep -q -e --bump-revision; then

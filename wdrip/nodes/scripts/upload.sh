@@ -25,5 +25,5 @@ upload() {
         fail "$UPLOAD_FAILED" "upload failed: what arrived has MD5 ${etag,,}, not $(cut -d' ' -f1 "$config.md5")"
 }
 
-export TAKEN=$SNAPSHOTS/$WDRIP_DATE/snapshot.db
+export TAKEN=$SNAPSHOTS/$WDRIP_DATE/$WDRIP_FILE
 [[ -s $TAKEN ]] || fail "$SNAPSHOT_CORRUPTED" "this machine has no snapshot $WDRIP_DATE any more; take another"

@@ -2,11 +2,13 @@
 # Fetches a backup and says whether it is what the index claims; as a drill it is restored and read as well.
 # A bad backup is a result, not a failure: failures are of the machine or of the way.
 file=$SNAPSHOTS/$WDRIP_SHA256.db
+object=$file
+[[ $WDRIP_ENCRYPTED == no ]] || object=$file.enc
 scratch=$SNAPSHOTS/drill
 etcd=''
 
 trap '[[ -z $etcd ]] || kill -9 "$etcd" || true
-    rm -rf "$scratch"
+    rm -rf "$scratch" "$file.enc"
     [[ $WDRIP_KEEP == yes ]] || rm -f "$file"' EXIT
 
 # verdict OK [REASON]: the result, and the end.
@@ -51,14 +53,15 @@ drill() {
     scratch_etcd get /registry/ --prefix --limit=500 >/dev/null || verdict false "restored, it cannot be read"
 }
 
-rm -f "$SNAPSHOTS"/*.db
+rm -f "$SNAPSHOTS"/*.db "$SNAPSHOTS"/*.db.enc
 needs_space $((WDRIP_SIZE * 3 + 134217728))
-say "fetching $WDRIP_SIZE bytes"
-download "$file"
+say "fetching $WDRIP_OBJECT_SIZE bytes"
+download "$object"
 # curl leaves no file where the object is empty.
-size=$(stat -c %s "$file" 2>/dev/null || echo 0)
-[[ $size == "$WDRIP_SIZE" ]] || verdict false "it has $size bytes, not $WDRIP_SIZE"
-has_sha256 "$file" "$WDRIP_SHA256" || verdict false "its sha256 is not the one of the index"
+size=$(stat -c %s "$object" 2>/dev/null || echo 0)
+[[ $size == "$WDRIP_OBJECT_SIZE" ]] || verdict false "it has $size bytes, not $WDRIP_OBJECT_SIZE"
+has_sha256 "$object" "$WDRIP_OBJECT_SHA256" || verdict false "its sha256 is not the one of the index"
+[[ $WDRIP_ENCRYPTED == no ]] || decrypt "$object" "$file"
 own_hash_holds "$file" || verdict false "it does not have the hash that etcd gave it"
 facts=$(tool snapshot status "$file" --write-out=json 2>&1) || verdict false "its structure is damaged: $facts"
 [[ $(field revision <<<"$facts") == "$WDRIP_REVISION" ]] ||

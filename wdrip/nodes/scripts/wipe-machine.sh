@@ -11,7 +11,7 @@ awk '$2 ~ "^/var/lib/kubelet/" { print $2 }' /proc/mounts | sort -r | while IFS=
 done
 say "removing the cluster's files"
 rm -rf /etc/kubernetes /etc/etcd /etc/wdrip/bootstrap-token /etc/wdrip/bootstrap.crt /etc/wdrip/bootstrap.key \
-    /etc/cni/net.d/10-wdrip.conflist /var/lib/cni /etc/systemd/system/wdrip-pod-network.service \
+    /etc/wdrip/backup.key /etc/cni/net.d/10-wdrip.conflist /var/lib/cni /etc/systemd/system/wdrip-pod-network.service \
     /var/lib/wdrip/pod-network.nodes
 find /var/lib/kubelet /var/lib/etcd -mindepth 1 -delete 2>/dev/null || true
 ip link delete cni0 2>/dev/null || true

@@ -10,11 +10,13 @@ from temporalio import activity
 from activities.access import cluster_api
 from activities.clients import Clients
 from activities.tasks import StatusTask
+from wdrip.clients import cluster_objects as objects
 from wdrip.clients.kubernetes import MASTER_SETS, NODE_POOLS, ClusterApi
 from wdrip.models.node_pool import Condition, NodePoolStatus
 from wdrip.models.observation import MASTERS, Attempt, NodePoolState, Outcome, pool_group
 from wdrip.models.resources import API_VERSION, MASTER_SET_NAME, POOL_FINALIZER
 from wdrip.models.workload import PoolOutlook
+from wdrip.planning.drain import BlockedPod, held
 from wdrip.planning.masters_status import masters_status
 from wdrip.planning.node_pools import plan_pool
 from wdrip.planning.pool_status import pool_status
@@ -58,14 +60,35 @@ class Status:
         finalizers = found["metadata"].get("finalizers") or []
         if "deletionTimestamp" not in found["metadata"] and POOL_FINALIZER not in finalizers:
             api.set_finalizers(found, [*finalizers, POOL_FINALIZER])
-        _write(api, NODE_POOLS, found, self._status_of(task, pool, _conditions(found)))
+        status = self._status_of(task, pool, _conditions(found), _blocked(api, task, pool.name))
+        _write(api, NODE_POOLS, found, status)
 
-    def _status_of(self, task: StatusTask, pool: NodePoolState, previous: list[Condition]) -> NodePoolStatus:
+    def _status_of(
+        self,
+        task: StatusTask,
+        pool: NodePoolState,
+        previous: list[Condition],
+        blocked: list[BlockedPod],
+    ) -> NodePoolStatus:
         observation = task.observed.observation
         outlook = task.observed.outlooks.get(pool.name, PoolOutlook())
         zones = task.record.config.iaas.all_zones
         decision = plan_pool(observation, pool, task.memory, outlook, zones)
-        return pool_status(observation, pool, decision, task.memory, outlook, previous)
+        return pool_status(observation, pool, decision, task.memory, outlook, previous, blocked)
+
+
+def _blocked(api: ClusterApi, task: StatusTask, pool: str) -> list[BlockedPod]:
+    """The pods that budgets hold on those machines of the pool that are being drained."""
+    nodes = [
+        each.node_name
+        for each in task.observed.observation.machines
+        if each.node_pool == pool and each.instance_id in task.going
+    ]
+    if not nodes:
+        return []
+    budgets = [objects.budget_state(each) for each in api.list_budgets()]
+    pods = [[objects.pod_state(each) for each in api.list_pods(node)] for node in nodes]
+    return [blocked for on_node in pods for blocked in held(on_node, budgets)]
 
 
 def _write(api: ClusterApi, path: str, found: Mapping[str, Any], status: Any) -> None:

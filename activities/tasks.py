@@ -153,6 +153,8 @@ class StatusTask(_Task):
     """Of `plan_masters`, or of whatever comes before it; the pools' are computed from the rest."""
     done: tuple[Attempt, ...] = ()
     """Carried out since the last status: each becomes an Event."""
+    going: tuple[str, ...] = ()
+    """Instance ids of the machines that are being drained."""
     backups: BackupHealth | None = None
     """How well the cluster is backed up; None: not looked at yet."""
 

@@ -4,7 +4,9 @@ Nothing is carried from one turn to the next but what is remembered: a crash, a 
 change in between costs another look. One step runs at a time.
 """
 
+import asyncio
 import hashlib
+import itertools
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -25,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from wdrip.models.cluster import ClusterRecord, Machine, StepStatus
     from wdrip.models.observation import Attempt, ClusterObservation, Health, Outcome
     from wdrip.models.operation import MOST_OPERATIONS, Operation
+    from wdrip.models.step_kind import StepKind
     from wdrip.planning.decision import Act, Decision, Hold, QuorumLost
     from wdrip.planning.memory import refreshed
 from workflows.alarm import Alarm
@@ -44,6 +47,10 @@ _TELL = timedelta(seconds=30)
 _WRITE = timedelta(seconds=30)
 _BACKUPS = {True: timedelta(minutes=10), False: timedelta(minutes=2)}
 """Between two looks at the backups, by whether all was well with them."""
+_LASTING = (StepKind.GROW_POOLS, StepKind.SHRINK_POOL)
+_MEANWHILE = (10, 20, *itertools.repeat(60, 60))
+"""Seconds from one word on such a step to the next: `kubectl get nodepool` shows machines as they come, and
+whose budget holds a drain up. More than an hour of it is told at its end."""
 _SHOWN = 6
 """Steps that progress shows: the latest."""
 
@@ -69,7 +76,8 @@ class Keeper:
         chosen = verdict.chosen
         self._say(chosen)
         if isinstance(chosen, Act):
-            await together(self._tell(verdict), self._act(chosen))
+            ended = asyncio.Event()
+            await together(self._tell_meanwhile(verdict, chosen, ended), self._act_to_the_end(chosen, ended))
             return
         await self._look_at_backups()
         await self._tell(verdict)
@@ -80,21 +88,25 @@ class Keeper:
     # --- look -----------------------------------------------------------------------------------
 
     async def _look(self) -> Verdict:
-        keeping = self._keeping
         try:
-            observed = await carry_out(
-                Observation.observe,
-                ObserveTask(record=self._record, memory=keeping.memory, previous=keeping.observed),
-                summary=f"Look at {self._record.name}",
-                deadline=_LOOK,
-                cancellation=ActivityCancellationType.TRY_CANCEL,
-            )
+            observed = await self._observe()
         except FailureError as error:
             return _held(f"the cluster could not be looked at: {reason(error)}", "NotSeen")
-        keeping.observed = observed
-        keeping.memory = refreshed(keeping.memory, observed.observation)
         await self._record_machines(observed.observation)
         return self._decide(observed)
+
+    async def _observe(self) -> Observed:
+        keeping = self._keeping
+        observed = await carry_out(
+            Observation.observe,
+            ObserveTask(record=self._record, memory=keeping.memory, previous=keeping.observed),
+            summary=f"Look at {self._record.name}",
+            deadline=_LOOK,
+            cancellation=ActivityCancellationType.TRY_CANCEL,
+        )
+        keeping.observed = observed
+        keeping.memory = refreshed(keeping.memory, observed.observation)
+        return observed
 
     def _decide(self, observed: Observed) -> Verdict:
         try:
@@ -170,6 +182,12 @@ class Keeper:
 
     # --- act ------------------------------------------------------------------------------------
 
+    async def _act_to_the_end(self, step: Act, ended: asyncio.Event) -> None:
+        try:
+            await self._act(step)
+        finally:
+            ended.set()
+
     async def _act(self, step: Act) -> None:
         started = workflow.now()
         attempts = await self._attempts(step, started)
@@ -223,13 +241,37 @@ class Keeper:
 
     # --- tell -----------------------------------------------------------------------------------
 
-    async def _tell(self, verdict: Verdict) -> None:
-        """Write the status into the cluster's own objects when it says something new."""
+    async def _tell_meanwhile(self, verdict: Verdict, step: Act, ended: asyncio.Event) -> None:
+        """Tell what is begun; and of a step on whole pools, which may last long, how it goes."""
+        await self._tell(verdict)
+        for pause in _MEANWHILE if step.step in _LASTING else ():
+            try:
+                await workflow.wait_condition(ended.is_set, timeout=timedelta(seconds=pause))
+            except TimeoutError:
+                await self._tell_how_it_goes(step)
+            else:
+                return
+
+    async def _tell_how_it_goes(self, step: Act) -> None:
+        try:
+            observed = await self._observe()
+            masters = decide(observed, self._keeping.memory, self._record.config).masters
+        except Exception as error:  # noqa: BLE001
+            # Nothing depends on it: the turn after the step looks and decides for itself.
+            workflow.logger.warning("how the step goes is not told: %s", error)
+            return
+        await self._tell(Verdict(step, masters), going=step.target.instance_ids)
+
+    async def _tell(self, verdict: Verdict, going: tuple[str, ...] = ()) -> None:
+        """Write the status into the cluster's own objects when it says something new.
+
+        going: machines that are being drained; whose budget holds them may have changed in any case.
+        """
         keeping, observed = self._keeping, self._keeping.observed
         if observed is None or observed.observation.api is not Health.HEALTHY:
             return
         words = _digest(observed.observation, verdict, keeping.backups)
-        if words == keeping.told and not keeping.untold:
+        if words == keeping.told and not keeping.untold and not going:
             return
         task = StatusTask(
             record=self._record,
@@ -238,6 +280,7 @@ class Keeper:
             masters=verdict.masters,
             done=tuple(keeping.untold),
             backups=keeping.backups,
+            going=going,
         )
         try:
             await carry_out(

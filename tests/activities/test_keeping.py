@@ -11,7 +11,7 @@ from activities.status import Status
 from activities.tasks import Observed, ObserveTask, StatusTask, WatchTask
 from activities.watch import Watch
 from tests.activities.conftest import Run
-from tests.activities.scripted import ScriptedCloud, node_item, pool_item
+from tests.activities.scripted import ScriptedCloud, budget_item, node_item, pod_item, pool_item
 from tests.activities.test_steps import REPORT
 from tests.world.stocked import stock
 from wdrip import names
@@ -48,10 +48,13 @@ def record(cloud: ScriptedCloud, record: ClusterRecord) -> ClusterRecord:
     cloud.stacks.stacks["stack-1"] = Stack(
         "stack-1", "c1", "UPDATE_COMPLETE", "", cloud.outputs, {}, parameters
     )
-    tags = {names.TAG_CLUSTER: record.name, names.TAG_CLUSTER_UID: record.uid}
     for name in ("i-m1", "i-m2"):
-        cloud.machines.add(name, tags, names.ROLE_MASTER)
+        cloud.machines.add(name, tags_of(record), names.ROLE_MASTER)
     return record.model_copy(update={"stack_id": "stack-1"})
+
+
+def tags_of(record: ClusterRecord) -> dict[str, str]:
+    return {names.TAG_CLUSTER: record.name, names.TAG_CLUSTER_UID: record.uid}
 
 
 def look(cloud: ScriptedCloud, run: Run, record: ClusterRecord, previous: Observed | None = None) -> Observed:
@@ -219,6 +222,24 @@ def test_the_status_says_how_well_the_cluster_is_backed_up(
     assert cloud.api.masters is not None
     found = next(each for each in cloud.api.masters["status"]["conditions"] if each["type"] == "BackedUp")
     assert (found["status"], found["reason"], found["message"]) == ("False", "BackupTooOld", "7 missed")
+
+
+def test_the_budget_that_holds_a_drain_up_is_told_while_it_does(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    machine = cloud.machines.add("i-w", tags_of(record), names.ROLE_WORKER, "p")
+    node = names.node_name(machine.private_ip, "i-w")
+    cloud.api.node_items[node] = node_item(node)
+    cloud.api.pods = [pod_item("web", node, app="web")]
+    cloud.api.budgets = [budget_item("stays", 0, app="web")]
+    seen = look(cloud, run, record)
+    task = StatusTask(record=record, observed=seen, memory=Memory(), masters=Settled())
+    run(Status(cloud.clients()).write_status, task)
+    assert cloud.api.pools["p"]["status"]["blockingBudget"] == ""
+    run(Status(cloud.clients()).write_status, task.model_copy(update={"going": ("i-w",)}))
+    status = cloud.api.pools["p"]["status"]
+    assert status["blockingBudget"] == "default/stays"
+    assert "PodDisruptionBudget default/stays holds default/web" in status["message"]
 
 
 def test_a_pool_that_is_going_is_not_marked_again(

@@ -115,6 +115,22 @@ async def test_pools_grow_and_shrink_and_go(stage: Stage) -> None:
     assert cluster.broken_rules == []
 
 
+async def test_the_status_tells_how_a_long_growth_goes(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("grow_pools", Fault.HANGS)
+    stage.world.cluster.apply_pool("blue", 2)
+    await stage.until_called("grow_pools")
+
+    def machines_told() -> int:
+        return sum(
+            each.node_pool == "blue" for each in stage.world.statuses[-1].observed.observation.machines
+        )
+
+    await stage.until_seen("told", lambda: machines_told() == 2)
+    assert await stage.operations() == []
+    stage.world.lift_faults()
+
+
 async def test_a_scale_writes_the_number_of_masters(stage: Stage) -> None:
     await running(stage)
     accepted = await stage.scale(4)

@@ -113,6 +113,11 @@ def plan_drain(
     return DrainRound(DrainOutcome.GOES_ON, evict, leaving, blocked, message)
 
 
+def held(pods: Sequence[PodState], budgets: Sequence[BudgetState]) -> tuple[BlockedPod, ...]:
+    """The pods of a Node that is being drained which a budget does not let go now."""
+    return admit([pod for pod in pods if must_leave(pod) and not pod.deleting], budgets)[1]
+
+
 def budgets_of(pod: PodState, budgets: Iterable[BudgetState]) -> list[BudgetState]:
     """The budgets that an eviction of this pod has to keep to. Pods that do not run yet are free of them."""
     if pod.phase == "Pending":

@@ -1,12 +1,13 @@
 """What a pool's status says: for `kubectl get nodepool`, and for whoever asks why it waits."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from wdrip.models.node_pool import Condition, NodePoolStatus, PoolPhase
 from wdrip.models.observation import ClusterObservation, Memory, NodePoolState, Outcome
 from wdrip.models.workload import PoolOutlook
 from wdrip.planning.decision import Act, Decision, Hold, StepKind
+from wdrip.planning.drain import BlockedPod
 from wdrip.planning.node_pools import PAUSE_AFTER_STUCK_DRAIN, PoolMachines, pool_machines
 
 READY = "Ready"
@@ -21,8 +22,10 @@ def pool_status(
     memory: Memory,
     outlook: PoolOutlook,
     previous: Iterable[Condition] = (),
+    blocked: Sequence[BlockedPod] = (),
 ) -> NodePoolStatus:
     """The status after a look. decision: of `plan_pool` for this pool. previous: the conditions that it has.
+    blocked: the pods that hold up a drain that goes on.
 
     The observation must have Nodes.
     """
@@ -30,6 +33,9 @@ def pool_status(
     phase = _phase(pool, decision, machines)
     message = "" if phase is PoolPhase.READY else getattr(decision, "reason", "")
     budget = _blocking_budget(machines, memory, observation.at)
+    if blocked:
+        budget = blocked[0].budget
+        message += f"; PodDisruptionBudget {budget} holds {blocked[0].pod}"
     conditions = [
         Condition(
             type=READY,

@@ -35,6 +35,12 @@ from activities.kubernetes import Kubernetes
 from activities.machines import Machines
 from activities.master_set import MasterSets
 from activities.observation import Observation
+from activities.recovery.endpoint import RecoveryEndpoint
+from activities.recovery.identity import RecoveryIdentity
+from activities.recovery.masters import RecoveryMasters
+from activities.recovery.offers import RecoveryOffers
+from activities.recovery.old_machines import OldMachines
+from activities.recovery.workers import RecoveryWorkers
 from activities.secrets import Secrets
 from activities.status import Status
 from activities.steps.machines import MachineSteps
@@ -50,6 +56,7 @@ from workflows.backup import Backup, ScheduledBackup
 from workflows.bootstrap_first_master import BootstrapFirstMaster
 from workflows.cluster import Cluster
 from workflows.create_infrastructure import CreateInfrastructure
+from workflows.recover import Recover
 from workflows.verify_backup import VerifyBackup
 
 WORKFLOWS: Sequence[type] = (
@@ -59,6 +66,7 @@ WORKFLOWS: Sequence[type] = (
     Backup,
     ScheduledBackup,
     VerifyBackup,
+    Recover,
 )
 
 METRICS_ADDRESS = "WDRIP_METRICS_ADDRESS"
@@ -97,6 +105,12 @@ def activities(clients: Clients) -> list[Callable[..., Any]]:
         MasterSteps(clients),
         MachineSteps(clients),
         PoolSteps(clients),
+        RecoveryOffers(clients),
+        RecoveryIdentity(clients),
+        RecoveryMasters(clients),
+        RecoveryEndpoint(clients),
+        RecoveryWorkers(clients),
+        OldMachines(clients),
     )
     return [
         method

@@ -17,6 +17,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.tasks import RecoverTask
 from wdrip import names
 from wdrip.models.backup_request import BackupRequest
 from wdrip.models.cluster import ClusterRecord
@@ -48,6 +49,32 @@ class BackupSchedules:
             await client.get_schedule_handle(schedule_id).update(updated, rpc_timeout=_CALL)
 
     @activity.defn
+    async def pause_backups(self, task: RecoverTask) -> None:
+        """Pause the schedule for a recovery; one that somebody else paused is left as it is."""
+        handle = activity.client().get_schedule_handle(names.backup_schedule_id(task.record.name))
+        try:
+            found = await handle.describe(rpc_timeout=_CALL)
+            if not found.schedule.state.paused:
+                await handle.pause(note=_recovery_note(task), rpc_timeout=_CALL)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+    @activity.defn
+    async def resume_backups(self, task: RecoverTask) -> None:
+        """Let the schedule go on that this recovery paused; one that is lost is made anew."""
+        handle = activity.client().get_schedule_handle(names.backup_schedule_id(task.record.name))
+        try:
+            state = (await handle.describe(rpc_timeout=_CALL)).schedule.state
+            if state.paused and state.note == _recovery_note(task):
+                note = backup_spec(task.record.name, task.record.config.backup).note
+                await handle.unpause(note=note, rpc_timeout=_CALL)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self.schedule_backups(task.record)
+
+    @activity.defn
     async def unschedule_backups(self, record: ClusterRecord) -> None:
         """Delete the cluster's schedule; one that is not there counts as deleted."""
         handle = activity.client().get_schedule_handle(names.backup_schedule_id(record.name))
@@ -56,6 +83,10 @@ class BackupSchedules:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+
+
+def _recovery_note(task: RecoverTask) -> str:
+    return f"paused by recovery {task.attempt_id}"
 
 
 def _schedule(record: ClusterRecord, task_queue: str) -> Schedule:

@@ -10,7 +10,7 @@ from activities.tasks import BackupTask
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.errors import InvalidInput, PermanentError
-from wdrip.models.backup import BackupEntry, SnapshotFacts, VerdictKind
+from wdrip.models.backup import BackupEntry, BackupIndex, SnapshotFacts, VerdictKind
 from wdrip.models.backup_request import BackupClaim, BackupRequest
 from wdrip.models.cluster import ClusterRecord, Phase
 from wdrip.models.observation import MachineState
@@ -42,7 +42,8 @@ class Backups:
         date, claim = store.claim(task.attempt_id, datetime.now(UTC))
         entry = store.entry(date)
         if entry is None:
-            entry = self._taken(record, store, date, claim)
+            beyond = _newest_revision(store.index()) if task.from_survivor else None
+            entry = self._taken(record, store, date, claim, beyond)
         if not entry.good:
             raise PermanentError(f"backup {date} of {record.name} is bad: {entry.complaint}; take another")
         return entry
@@ -75,11 +76,13 @@ class Backups:
     def _store(self, record: ClusterRecord) -> BackupStore:
         return BackupStore(self._clients.bucket(record.provider), record.name)
 
-    def _taken(self, record: ClusterRecord, store: BackupStore, date: str, claim: BackupClaim) -> BackupEntry:
-        """Take, send and look at the snapshot of that date, and enter it."""
+    def _taken(
+        self, record: ClusterRecord, store: BackupStore, date: str, claim: BackupClaim, beyond: int | None
+    ) -> BackupEntry:
+        """Take, send and look at the snapshot of that date, and enter it. beyond: see `Snapshots.source`."""
         bucket = self._clients.bucket(record.provider)
         snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
-        machine = snapshots.source(claim.instance_id)
+        machine, quorum = snapshots.source(claim.instance_id, beyond)
         taken_at = claim.taken_at
         if machine.instance_id != claim.instance_id or taken_at is None:
             # Parts of another machine's snapshot would not fit to this one's.
@@ -90,7 +93,7 @@ class Backups:
                 attempt_id=claim.attempt_id, instance_id=machine.instance_id, taken_at=taken_at
             )
             store.note(date, claim)
-        facts = snapshots.take(machine, date)
+        facts = snapshots.take(machine, date, quorum=quorum)
         ciphertext = snapshots.encrypt(machine, date) if snapshots.encrypted else None
         sent = ciphertext or facts
         if not claim.upload_id and (upload_id := snapshots.begin_upload(date, sent)):
@@ -148,3 +151,8 @@ def running_cluster(clients: Clients, request: BackupRequest) -> ClusterRecord:
             "name", f"cluster {request.cluster} is {record.phase}", f"wait until it is {Phase.RUNNING}"
         )
     return record
+
+
+def _newest_revision(index: BackupIndex) -> int:
+    """Of the newest good backup; 0 when there is none."""
+    return next((each.revision for each in index.entries if each.good), 0)

@@ -65,7 +65,7 @@ class Bootstrap:
         The encrypted archive lies in the bucket only while the machine fetches it.
         """
         bucket = self._clients.bucket(task.record.provider)
-        bundle = read_bundle(self._clients, task.record)
+        bundle = read_bundle(self._clients, task.record, task.secrets_key)
         archive = (
             worker_archive(bundle)
             if task.machine.role == names.ROLE_WORKER

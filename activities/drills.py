@@ -56,7 +56,8 @@ class Drills:
         if misfit:
             return Verdict(verified_at=datetime.now(UTC), kind=VerdictKind.DRILL, ok=False, reason=misfit)
         snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
-        return snapshots.verify(snapshots.source(), entry, VerdictKind.DRILL)
+        machine, _ = snapshots.source()
+        return snapshots.verify(machine, entry, VerdictKind.DRILL)
 
     def _store(self, record: ClusterRecord) -> BackupStore:
         return BackupStore(self._clients.bucket(record.provider), record.name)

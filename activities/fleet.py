@@ -21,8 +21,9 @@ def cluster_tags(record: ClusterRecord) -> dict[str, str]:
 
 
 def fleet(ecs: EcsClient, record: ClusterRecord) -> tuple[MachineState, ...]:
-    """Every machine of the cluster that is not released."""
-    return tuple(_state(each, record) for each in ecs.instances(tags=cluster_tags(record)))
+    """Every machine of the cluster that has a part in it: not those that a recovery builds or retired."""
+    found = (_state(each, record) for each in ecs.instances(tags=cluster_tags(record)))
+    return tuple(each for each in found if each.role not in (names.ROLE_COMING, names.ROLE_RETIRED))
 
 
 def find_machine(ecs: EcsClient, record: ClusterRecord, instance_id: str) -> MachineState | None:

@@ -18,12 +18,15 @@ class Joining:
         self._clients = clients
         self._bootstrap = Bootstrap(clients)
 
-    def prepare(self, node: NodeTask) -> None:
-        """Install the software, and put the keys of its role on the machine."""
+    def prepare(self, node: NodeTask, secrets_key: str = "") -> None:
+        """Install the software, and put the keys of its role on the machine: the cluster's own, or those
+        under another key of the bucket."""
         self._bootstrap.install_package(node)
         certificate = self._bootstrap.prepare_identity(node)
         self._bootstrap.hand_over_secrets(
-            HandoverTask(record=node.record, machine=node.machine, certificate=certificate)
+            HandoverTask(
+                record=node.record, machine=node.machine, certificate=certificate, secrets_key=secrets_key
+            )
         )
 
     def join_control_plane(self, node: NodeTask) -> None:

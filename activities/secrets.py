@@ -51,9 +51,9 @@ class Secrets:
         self._clients.bucket(found.provider).delete(found.key)
 
 
-def read_bundle(clients: Clients, record: ClusterRecord) -> SecretsBundle:
-    """The cluster's opened secrets. Raises PermanentError when there are none."""
-    key = names.secrets_key(record.name)
+def read_bundle(clients: Clients, record: ClusterRecord, key: str = "") -> SecretsBundle:
+    """The cluster's opened secrets, or those under another key. Raises PermanentError when there are none."""
+    key = key or names.secrets_key(record.name)
     sealed = clients.bucket(record.provider).get(key)
     if sealed is None:
         raise PermanentError(f"{key} is missing from the bucket; without it the cluster's identity is lost")

@@ -27,7 +27,8 @@ from wdrip.nodes.backup_operations import (
     verdict_of,
     verify_snapshot,
 )
-from wdrip.planning.backup_source import backup_source
+from wdrip.planning.backup_source import backup_source, surviving_source
+from wdrip.planning.quorum import has_quorum
 
 URL_SECONDS = 3600
 """How long a machine may use a URL: a part of 64 MiB at 1 MB/s needs a minute, and tries are made anew."""
@@ -46,25 +47,30 @@ class Snapshots:
         """Whether snapshots are encrypted before they leave their machine."""
         return self.record.config.backup.encrypt
 
-    def source(self, chosen: str = "") -> MachineState:
-        """The machine to take a snapshot on: `chosen` (an instance id) while its member is healthy.
+    def source(self, chosen: str = "", beyond: int | None = None) -> tuple[MachineState, bool]:
+        """The machine to take a snapshot on, and whether etcd has its quorum: `chosen` (an instance id) while
+        its member is healthy.
 
-        Raises TemporaryError when no member is fit.
+        beyond: without a quorum the living member that holds most does, if that is more than this revision.
+        Raises TemporaryError when no member is fit, PermanentError when none holds more.
         """
         machines = fleet(self.ecs, self.record)
         members = read_members(self.ecs, machines)
         if members is None:
-            raise TemporaryError("no master tells etcd's members, so no backup can be taken")
+            words = "no master tells etcd's members, so no backup can be taken"
+            # What is lost for good is not waited for.
+            raise TemporaryError(words) if beyond is None else PermanentError(words)
         on = {machine.node_name: machine for machine in machines if machine.status == "Running"}
         fit = [each for each in members if each.name in on]
         before = [each for each in fit if on[each.name].instance_id == chosen]
-        return on[backup_source(before or fit).name]
+        if beyond is not None and not has_quorum(members):
+            return on[surviving_source(before or fit, beyond).name], False
+        return on[backup_source(before or fit).name], True
 
-    def take(self, machine: MachineState, date: str) -> SnapshotFacts:
+    def take(self, machine: MachineState, date: str, *, quorum: bool) -> SnapshotFacts:
         """Take the snapshot, or read what is known of the one that was taken for this date."""
-        output = carry_out(
-            self.ecs, machine.instance_id, take_snapshot(date, machine.private_ip, self.record.uid)
-        )
+        operation = take_snapshot(date, machine.private_ip, self.record.uid, quorum=quorum)
+        output = carry_out(self.ecs, machine.instance_id, operation)
         try:
             return taken(output)
         except ValueError as error:

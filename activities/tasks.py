@@ -2,9 +2,11 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from wdrip.models.backup import BackupEntry
 from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Versions
 from wdrip.models.observation import Attempt, ClusterObservation, Memory
+from wdrip.models.recovery import RecoverRequest, RecoveryPlan
 from wdrip.models.workload import PoolOutlook
 from wdrip.planning.decision import Act, Decision
 
@@ -73,6 +75,8 @@ class HandoverTask(NodeTask):
 
     certificate: str
     """PEM, from the machine."""
+    secrets_key: str = ""
+    """Bucket key of the sealed bundle; empty: the cluster's own."""
 
 
 class InitTask(NodeTask):
@@ -126,6 +130,64 @@ class BackupTask(_Task):
     """Why now, in words."""
     attempt_id: str
     """Unique for each attempt, the same when Temporal repeats it."""
+    from_survivor: bool = False
+    """Also without a quorum: then from the living member that holds most, if that is more than the newest
+    good backup has."""
+
+
+class OfferTask(_Task):
+    """Work out a recovery."""
+
+    record: ClusterRecord
+    """Of the cluster whose infrastructure is used."""
+    request: RecoverRequest
+    wanted_masters: int
+    last_revision: int | None = None
+    """The highest that was ever seen of the cluster."""
+
+
+class RecoverTask(_Task):
+    """Carry out a recovery, or one step of it."""
+
+    record: ClusterRecord
+    """Of the cluster whose infrastructure is used; once the identity is staged, with the source's network."""
+    plan: RecoveryPlan
+    attempt_id: str
+    """Tells this recovery's machines and objects from another's."""
+    machine: Machine | None = None
+    """The new first master, once there is one."""
+
+    @property
+    def backup(self) -> BackupEntry:
+        """What is restored."""
+        return self.plan.backup
+
+    @property
+    def node(self) -> NodeTask:
+        """The new first master. Raises ValueError before there is one."""
+        if self.machine is None:
+            raise ValueError("no master was built yet")
+        return NodeTask(record=self.record, machine=self.machine)
+
+
+class Recovered(_Task):
+    """What a recovery that switched leaves."""
+
+    record: ClusterRecord
+    machine: Machine
+    old: tuple[str, ...]
+    """Instance ids of the machines that were set aside: stopped, with all their data."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, e.g. a worker that did not come back in time."""
+
+
+class RetireTask(_Task):
+    """Delete the machines that a recovery has set aside."""
+
+    record: ClusterRecord
+    instance_ids: tuple[str, ...]
+    attempt_id: str
+    """Of that recovery."""
 
 
 class VerifyTask(_Task):

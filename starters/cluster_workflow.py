@@ -5,10 +5,10 @@ The workflow is addressed by names, not by its class: importing that would load 
 
 import asyncio
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from temporalio.client import (
@@ -34,12 +34,19 @@ from wdrip.models.cluster import (
     Progress,
     ScaleRequest,
 )
+from wdrip.models.recovery import ApproveRequest, Offered, RecoverRequest
 from workflows.state import ClusterState
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 WORKFLOW = "Cluster"
 CREATE = "create"
 DELETE = "delete"
 SCALE = "scale"
+RECOVER = "recover"
+APPROVE = "approve"
+WITHDRAW = "withdraw"
+OFFER = "offer"
 PROGRESS = "progress"
 
 # The worker's check against the cloud has three minutes (workflows.plans.VALIDATE) and tries to use them.
@@ -60,7 +67,7 @@ async def request_create(client: Client, request: CreateRequest) -> Accepted:
     Raises InvalidInput when it is refused, PermanentError when nobody answers.
     """
     state = ClusterState(cluster=request.config.clusterid)
-    return await _update_with_start(client, CREATE, request, state)
+    return await _update_with_start(client, CREATE, request, state, Accepted)
 
 
 async def request_delete(
@@ -70,16 +77,10 @@ async def request_delete(
 
     Raises InvalidInput when there is no such cluster or it is still being created.
     """
-    if record is not None:
-        return await _update_with_start(client, DELETE, request, ClusterState(cluster=name, record=record))
-    update: Coroutine[Any, Any, Accepted] = _handle(client, name).execute_update(
-        DELETE, request, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
-    )
-    try:
-        accepted = await _while_a_worker_lives(client, name, update)
-    except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
-        raise _in_words(error, client, name) from error
-    return accepted
+    if record is None:
+        return await _update(client, name, DELETE, (request,))
+    state = ClusterState(cluster=name, record=record)
+    return await _update_with_start(client, DELETE, request, state, Accepted)
 
 
 async def request_scale(client: Client, request: ScaleRequest, record: ClusterRecord) -> Accepted:
@@ -88,7 +89,35 @@ async def request_scale(client: Client, request: ScaleRequest, record: ClusterRe
 
     Raises InvalidInput when the number or the cluster's phase does not allow it.
     """
-    return await _update_with_start(client, SCALE, request, ClusterState(cluster=record.name, record=record))
+    state = ClusterState(cluster=record.name, record=record)
+    return await _update_with_start(client, SCALE, request, state, Accepted)
+
+
+async def request_recover(client: Client, request: RecoverRequest, record: ClusterRecord) -> Offered:
+    """Have a recovery worked out; it begins at once if the request consents. record: the index entry of the
+    cluster whose infrastructure is used; with it the cluster need not have a running workflow.
+
+    Raises InvalidInput or PermanentError when there is nothing to recover from, or the cluster's phase does
+    not allow it.
+    """
+    state = ClusterState(cluster=record.name, record=record)
+    return await _update_with_start(client, RECOVER, request, state, Offered)
+
+
+async def request_approve(client: Client, name: str, request: ApproveRequest) -> Accepted:
+    """Consent to the recovery that is offered. Raises InvalidInput when nothing waits for it."""
+    return await _update(client, name, APPROVE, (request,))
+
+
+async def request_withdraw(client: Client, name: str) -> Accepted:
+    """Forget the recovery that is offered."""
+    return await _update(client, name, WITHDRAW, ())
+
+
+async def query_offer(client: Client, name: str) -> Offered:
+    """The recovery that is offered. Raises RPCError when Temporal or the worker does not answer."""
+    offered: Offered = await _handle(client, name).query(OFFER, result_type=Offered, rpc_timeout=_QUERY)
+    return offered
 
 
 async def query_progress(client: Client, name: str) -> Progress:
@@ -97,9 +126,16 @@ async def query_progress(client: Client, name: str) -> Progress:
     return progress
 
 
+async def _update(client: Client, name: str, update: str, arguments: Sequence[BaseModel]) -> Accepted:
+    answer: Coroutine[Any, Any, Accepted] = _handle(client, name).execute_update(
+        update, args=arguments, id=uuid.uuid4().hex, result_type=Accepted, rpc_timeout=_ACCEPT
+    )
+    return await _answered(client, name, answer)
+
+
 async def _update_with_start(
-    client: Client, update: str, request: BaseModel, state: ClusterState
-) -> Accepted:
+    client: Client, update: str, request: BaseModel, state: ClusterState, answers: type[Answer]
+) -> Answer:
     start: WithStartWorkflowOperation[object, str] = WithStartWorkflowOperation(
         WORKFLOW,
         state,
@@ -108,22 +144,25 @@ async def _update_with_start(
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary=f"Kubernetes cluster {state.cluster}",
     )
-    answer: Coroutine[Any, Any, Accepted] = client.execute_update_with_start_workflow(
+    answer: Coroutine[Any, Any, Answer] = client.execute_update_with_start_workflow(
         update,
         request,
         start_workflow_operation=start,
         id=uuid.uuid4().hex,
-        result_type=Accepted,
+        result_type=answers,
         rpc_timeout=_ACCEPT,
     )
+    return await _answered(client, state.cluster, answer)
+
+
+async def _answered(client: Client, name: str, answer: Coroutine[Any, Any, Answer]) -> Answer:
     try:
-        accepted = await _while_a_worker_lives(client, state.cluster, answer)
+        return await _while_a_worker_lives(client, name, answer)
     except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, RPCError) as error:
-        raise _in_words(error, client, state.cluster) from error
-    return accepted
+        raise _in_words(error, client, name) from error
 
 
-async def _while_a_worker_lives(client: Client, name: str, answer: Coroutine[Any, Any, Accepted]) -> Accepted:
+async def _while_a_worker_lives(client: Client, name: str, answer: Coroutine[Any, Any, Answer]) -> Answer:
     """The answer to an update. Raises InvalidInput when no worker turns out to live that could give it; a run
     that was started for it, and that nobody has begun, is then ended."""
     waiting = asyncio.ensure_future(answer)

@@ -31,7 +31,12 @@ _SILENT = (
     RPCStatusCode.FAILED_PRECONDITION,
 )
 _STILL_OPEN = (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
-_SETTLED = {("create", Phase.RUNNING), ("keep", Phase.RUNNING), ("delete", Phase.DELETED)}
+_SETTLED = {
+    ("create", Phase.RUNNING),
+    ("keep", Phase.RUNNING),
+    ("recover", Phase.RUNNING),
+    ("delete", Phase.DELETED),
+}
 
 Resources = Callable[[str], Sequence[Row]]
 """Asks the cloud for the rows of a stack by its id (empty: there is none yet)."""
@@ -147,7 +152,7 @@ def _outcome(cluster: str, progress: Progress) -> int:
     log(f"StackName: {names.stack_name(cluster)}")
     if progress.stack_id:
         log(f"  StackId: {progress.stack_id}")
-    if progress.phase in (Phase.RUNNING, Phase.DELETED):
+    if progress.phase in (Phase.RUNNING, Phase.DELETED) and not progress.failure:
         log(f"cluster {cluster}: {progress.operation} done, {progress.phase}")
         return DONE
     reason = progress.failure or f"the workflow ended while it was {progress.phase}"

@@ -23,6 +23,12 @@ TAG_ROLE = "wdrip/role"
 TAG_NODE_POOL = "wdrip/nodepool"
 ROLE_MASTER = "master"
 ROLE_WORKER = "worker"
+ROLE_COMING = "coming"
+"""A master that a recovery builds and that nothing leads to yet."""
+ROLE_RETIRED = "retired"
+"""A machine whose part a recovery has given to others; it is stopped, and deleted when the new ones stand."""
+TAG_RECOVERY = "wdrip/recovery"
+"""Which recovery built a machine, or retired it."""
 
 BUCKET_PREFIX = "wdrip"
 CLUSTERS_PREFIX = f"{BUCKET_PREFIX}/clusters/"
@@ -50,6 +56,16 @@ def cluster_key(cluster: str) -> str:
 def secrets_key(cluster: str) -> str:
     """Bucket key of the cluster's sealed secrets bundle."""
     return f"{BUCKET_PREFIX}/secrets/{cluster}.sealed"
+
+
+def staged_secrets_key(cluster: str, attempt_id: str) -> str:
+    """Bucket key of the sealed secrets that a recovery is going to give the cluster."""
+    return f"{BUCKET_PREFIX}/secrets/{cluster}/{attempt_id}.staged.sealed"
+
+
+def former_secrets_key(cluster: str, attempt_id: str) -> str:
+    """Bucket key of the sealed secrets that a recovery replaced, as they were sealed."""
+    return f"{BUCKET_PREFIX}/secrets/{cluster}/{attempt_id}.former.sealed"
 
 
 def backup_folder(cluster: str) -> str:
@@ -105,6 +121,11 @@ def verify_workflow_id(cluster: str) -> str:
 def backup_schedule_id(cluster: str) -> str:
     """Id of the Temporal schedule that takes a cluster's backups."""
     return f"{cluster}/backup"
+
+
+def recovery_workflow_id(cluster: str) -> str:
+    """The `Recover` workflow's id: one per cluster."""
+    return f"{cluster}/recover"
 
 
 def endpoint_name(cluster: str) -> str:

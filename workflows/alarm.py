@@ -73,6 +73,8 @@ class Alarm:
         """Watch no more."""
         if self._watch is not None:
             self._watch.cancel()
+            # Nobody awaits it any more; that it was cancelled is no news.
+            self._watch.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             self._watch = None
 
     def _pace(self, until: datetime | None) -> timedelta:

@@ -1,7 +1,9 @@
 """The `Cluster` workflow: one per cluster, from its create to its delete."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey
@@ -16,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.tasks import MachineTask, NodeTask, SecretsTask, TransitObject, Validated
     from activities.validation import Validation
     from wdrip import names
-    from wdrip.failures import CREATE_CANCELLED, CREATE_FAILED, DELETE_FAILED, INVALID_INPUT, PERMANENT
+    from wdrip.failures import CREATE_CANCELLED, CREATE_FAILED, DELETE_FAILED, PERMANENT
     from wdrip.models.cluster import (
         Accepted,
         ClusterRecord,
@@ -30,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
         ScaleRequest,
     )
     from wdrip.models.operation import Operations
+    from wdrip.models.recovery import ApproveRequest, Offered, RecoverRequest
     from wdrip.planning.masters import judge_target
 from workflows import plans, teardown
 from workflows.board import Board
@@ -39,6 +42,8 @@ from workflows.create_infrastructure import CreateInfrastructure
 from workflows.details import render
 from workflows.failures import failure_type, plain, reason
 from workflows.keeper import Keeper
+from workflows.recovering import Recovering
+from workflows.refusals import refusal
 from workflows.state import ClusterState
 from workflows.teardown import Undo, tear_down
 
@@ -64,7 +69,8 @@ class Cluster:
         self._board = Board(state.progress, self._show)
         self._validating = False
         self._refusal: ApplicationError | None = None
-        self._keeper = Keeper(state, self._board)
+        self._recovering = Recovering(state, self._board)
+        self._keeper = Keeper(state, self._board, self._recovering)
         self._creation: asyncio.Task[None] | None = None
         self._turn: asyncio.Task[None] | None = None
         self._made: list[Undo] = []
@@ -104,9 +110,9 @@ class Cluster:
     @create.validator
     def _may_create(self, request: CreateRequest) -> None:
         if request.config.clusterid != self._state.cluster:
-            raise _refusal("clusterid", f"this is cluster {self._state.cluster}", "address its own workflow")
+            raise refusal("clusterid", f"this is cluster {self._state.cluster}", "address its own workflow")
         if self._validating or self._state.create or self._state.record:
-            raise _refusal(
+            raise refusal(
                 "clusterid",
                 f"cluster {self._state.cluster} already exists",
                 f"choose another name, or `wdrip delete -n {self._state.cluster}` first",
@@ -120,6 +126,8 @@ class Cluster:
             accepted.notes.append("the delete is already under way")
             return accepted
         self._state.delete = request
+        # At once, so that whoever follows it does not take the phase before for its end.
+        self._state.progress.operation, self._state.progress.phase = "delete", Phase.DELETING
         if self._creation and not self._creation.done():
             accepted.notes.append("the create in progress is cancelled first")
             self._creation.cancel()
@@ -133,10 +141,10 @@ class Cluster:
         if self._state.delete:
             return
         if self._state.record is None:
-            raise _refusal("name", f"there is no cluster {self._state.cluster}", "see `wdrip get`")
-        creating = self._state.create is not None or self._creation is not None
-        if creating and self._state.progress.phase is not Phase.RUNNING and not request.force:
-            raise _refusal(
+            raise refusal("name", f"there is no cluster {self._state.cluster}", "see `wdrip get`")
+        creating = self._creation is not None and not self._creation.done()
+        if (self._state.create or creating) and not request.force:
+            raise refusal(
                 "name",
                 f"cluster {self._state.cluster} is still being created",
                 "wait until it is Running, or use --force to cancel the create and delete it",
@@ -155,9 +163,7 @@ class Cluster:
         if running:
             accepted.notes.append(f"it is taken up after the step that runs: {running}")
         self._state.keeping.scale = request
-        if self._state.progress.phase is Phase.PENDING:
-            # This run was started with no more than the index entry; it keeps the cluster from now on.
-            self._state.progress.phase = Phase.RUNNING
+        self._adopt()
         self._keeper.alarm.wake()
         return accepted
 
@@ -165,13 +171,83 @@ class Cluster:
     def _may_scale(self, request: ScaleRequest) -> None:
         verdict = judge_target(request.target)
         if not verdict.accepted:
-            raise _refusal("target-count", verdict.message, "ask for 1 or more")
+            raise refusal("target-count", verdict.message, "ask for 1 or more")
+        self._require_kept()
+
+    def _require_kept(self) -> None:
+        """Refuse what only a cluster that is there and that nothing else changes can be asked for."""
         record, name = self._state.record, self._state.cluster
         if record is None:
-            raise _refusal("name", f"there is no cluster {name}", "see `wdrip get`")
-        if self._state.delete or record.phase is not Phase.RUNNING:
-            phase = Phase.DELETING if self._state.delete else record.phase
-            raise _refusal("name", f"cluster {name} is {phase}", f"wait until it is {Phase.RUNNING}")
+            raise refusal("name", f"there is no cluster {name}", "see `wdrip get`")
+        phase = Phase.DELETING if self._state.delete else record.phase
+        if self._state.progress.phase is Phase.RECOVERING:
+            phase = Phase.RECOVERING
+        elif phase is Phase.RECOVERING:
+            # The workflow that recovered it is gone; it may be asked for again.
+            return
+        if phase is not Phase.RUNNING:
+            raise refusal("name", f"cluster {name} is {phase}", f"wait until it is {Phase.RUNNING}")
+
+    def _adopt(self) -> None:
+        """Keep the cluster from now on, if this run was started with no more than the index entry."""
+        if self._state.progress.phase is Phase.PENDING:
+            self._state.progress.phase = Phase.RUNNING
+
+    @workflow.update(description="Work out a recovery from a backup; it begins when it is approved")
+    async def recover(self, request: RecoverRequest) -> Offered:
+        """What would be restored and lost. Nothing is touched before `approve`, unless the request consents.
+
+        Fails with ApplicationError of type InvalidInput or PermanentError when nothing can be recovered.
+        """
+        self._adopt()
+        try:
+            offered = await self._recovering.offer(request)
+        except FailureError as error:
+            raise plain(error) from error
+        self._keeper.alarm.wake()
+        return offered
+
+    @recover.validator
+    def _may_recover(self, request: RecoverRequest) -> None:
+        self._require_kept()
+        if request.source == self._state.cluster:
+            raise refusal(
+                "from", f"is {request.source} itself", "leave it out to recover it on its own infrastructure"
+            )
+
+    @workflow.update(description="Consent to the recovery that is offered")
+    async def approve(self, request: ApproveRequest) -> Accepted:
+        """Returns at once; the recovery begins after the step that runs."""
+        accepted = Accepted(cluster=self._state.cluster, operation="recover")
+        if running := self._board.running_step():
+            accepted.notes.append(f"it begins after the step that runs: {running}")
+        self._recovering.approve(request)
+        self._keeper.alarm.wake()
+        return accepted
+
+    @approve.validator
+    def _may_approve(self, request: ApproveRequest) -> None:
+        offer, name = self._state.offer, self._state.cluster
+        if self._state.delete or offer is None or offer.approved_by:
+            raise refusal("name", f"nothing of {name} waits for approval", f"see `wdrip watch --name {name}`")
+        if offer.plan.backup.date != request.restores:
+            raise refusal(
+                "restores",
+                f"backup {offer.plan.backup.date} is offered now, not {request.restores}",
+                f"look at it with `wdrip approve -n {name}`",
+            )
+
+    @workflow.update(description="Forget the recovery that is offered")
+    async def withdraw(self) -> Accepted:
+        """Nothing was touched by the offer. One that was approved goes on."""
+        if not self._recovering.due:
+            self._recovering.withdraw()
+        return Accepted(cluster=self._state.cluster, operation="recover")
+
+    @workflow.query(description="The recovery that waits for consent or for its turn")
+    def offer(self) -> Offered:
+        """None when there is none."""
+        return Offered(offer=self._state.offer)
 
     @workflow.query(description="What was done to the cluster, when and why")
     def operations(self) -> Operations:
@@ -214,15 +290,22 @@ class Cluster:
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 if not self._has_request():
                     workflow.continue_as_new(self._state)
+            elif self._recovering.due:
+                await self._in_turn(self._recovered())
             elif self._keeps():
-                await self._keep()
+                await self._in_turn(self._keeper.turn(self._has_work))
 
     def _keeps(self) -> bool:
         return self._state.record is not None and self._state.progress.phase is Phase.RUNNING
 
-    async def _keep(self) -> None:
+    async def _recovered(self) -> None:
+        # What the watch compares with is another cluster's from now on.
+        self._keeper.alarm.unset()
+        await self._recovering.run()
+
+    async def _in_turn(self, work: Coroutine[Any, Any, None]) -> None:
         """One turn of the loop; a delete ends it at once, or when the step that runs has ended."""
-        self._turn = asyncio.create_task(self._keeper.turn(self._has_work))
+        self._turn = asyncio.create_task(work)
         try:
             await self._turn
         except asyncio.CancelledError:
@@ -234,7 +317,7 @@ class Cluster:
         return self._state.delete is not None or self._state.create is not None
 
     def _has_work(self) -> bool:
-        return self._has_request() or workflow.info().is_continue_as_new_suggested()
+        return self._has_request() or self._recovering.due or workflow.info().is_continue_as_new_suggested()
 
     async def _first_request(self) -> None:
         """Wait for the request that started this run; end the run when it is refused or never comes."""
@@ -499,9 +582,3 @@ class Cluster:
             workflow.upsert_search_attributes(
                 [_ATTRIBUTES[name].value_set(value) for name, value in changed.items()]
             )
-
-
-def _refusal(field: str, problem: str, remedy: str) -> ApplicationError:
-    return ApplicationError(
-        f"{field}: {problem}; {remedy}", field, problem, remedy, type=INVALID_INPUT, non_retryable=True
-    )

@@ -26,16 +26,18 @@ with workflow.unsafe.imports_passed_through():
     from wdrip.models.backup_health import BackupHealth
     from wdrip.models.cluster import ClusterRecord, Machine, StepStatus
     from wdrip.models.observation import Attempt, ClusterObservation, Health, Outcome
-    from wdrip.models.operation import MOST_OPERATIONS, Operation
+    from wdrip.models.operation import Operation
     from wdrip.models.step_kind import StepKind
-    from wdrip.planning.decision import Act, Decision, Hold, QuorumLost
+    from wdrip.planning.decision import Act, Decision, Hold
     from wdrip.planning.memory import refreshed
+    from wdrip.planning.quorum_loss import APPROVAL_NEEDED
 from workflows.alarm import Alarm
 from workflows.board import Board
 from workflows.calls import act as carry_out
 from workflows.calls import together
 from workflows.decide import Verdict, decide
 from workflows.failures import reason
+from workflows.recovering import Recovering
 from workflows.state import ClusterState, Keeping
 from workflows.steps import failed_attempts, perform, plan_of, subject_of
 
@@ -58,9 +60,10 @@ _SHOWN = 6
 class Keeper:
     """Keeps one cluster, upon the state of its `Cluster` workflow."""
 
-    def __init__(self, state: ClusterState, board: Board) -> None:
+    def __init__(self, state: ClusterState, board: Board, recovering: Recovering) -> None:
         self._state = state
         self._board = board
+        self._recovering = recovering
         self.alarm = Alarm(state.keeping)
         self.word = ""
         """What the loop is at, in one word for a search attribute; empty when all is well."""
@@ -73,6 +76,7 @@ class Keeper:
         await self.alarm.set(self._record)
         await self._write_target()
         verdict = await self._look()
+        verdict = Verdict(await self._recovering.answer(verdict), verdict.masters)
         chosen = verdict.chosen
         self._say(chosen)
         if isinstance(chosen, Act):
@@ -81,6 +85,8 @@ class Keeper:
             return
         await self._look_at_backups()
         await self._tell(verdict)
+        if await self._recovering.retire(verdict):
+            return
         until = chosen.until if isinstance(chosen, Hold) else None
         settled = chosen.kind == "settled" and self._keeping.scale is None
         await self.alarm.wait(until, settled, interrupted)
@@ -190,6 +196,7 @@ class Keeper:
 
     async def _act(self, step: Act) -> None:
         started = workflow.now()
+        self._state.progress.failure = ""
         attempts = await self._attempts(step, started)
         keeping = self._keeping
         for attempt in attempts:
@@ -301,19 +308,18 @@ class Keeper:
         scale = self._keeping.scale
         if isinstance(decision, Act):
             self.word, waits = decision.step.value, ""
-        elif isinstance(decision, QuorumLost):
-            self.word = "QuorumLost"
-            waits = "; ".join((f"approval of a recovery: {decision.reason}", *decision.evidence))
         elif isinstance(decision, Hold):
             self.word, waits = decision.condition, decision.reason
         else:
             self.word, waits = "", ""
         if scale is not None:
             waits = f"the API server, to ask it for {scale.target} masters; {waits}".removesuffix("; ")
-        if self.word or waits:
+        # What failed is shown under its own name until there is something to do again.
+        if (self.word or waits) and not self._state.progress.failure:
             self._state.progress.operation = OPERATION
         until = decision.until if isinstance(decision, Hold) else None
-        then = "wdrip looks again" if self.word != "QuorumLost" else "nothing happens by itself"
+        alone = self.word != APPROVAL_NEEDED or until is not None
+        then = "wdrip looks again" if alone else "nothing happens by itself"
         self._board.hold(waits, until, then)
 
     def _remember(self, what: str, subject: str, why: str, started: datetime, failure: str) -> None:
@@ -326,7 +332,7 @@ class Keeper:
             outcome=Outcome.FAILED if failure else Outcome.DONE,
             detail=failure,
         )
-        self._keeping.operations = [*self._keeping.operations, operation][-MOST_OPERATIONS:]
+        self._keeping.remember(operation)
 
     @property
     def _keeping(self) -> Keeping:

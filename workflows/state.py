@@ -6,7 +6,8 @@ from activities.tasks import Observed
 from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, CreateRequest, DeleteRequest, Progress, ScaleRequest
 from wdrip.models.observation import Attempt, Memory
-from wdrip.models.operation import Operation
+from wdrip.models.operation import MOST_OPERATIONS, Operation
+from wdrip.models.recovery import Offer
 
 
 class Keeping(BaseModel):
@@ -38,6 +39,27 @@ class Keeping(BaseModel):
     quiet: int = 0
     """Waits since something last happened."""
 
+    def remember(self, operation: Operation) -> None:
+        """Add an operation; the oldest fall out."""
+        self.operations = [*self.operations, operation][-MOST_OPERATIONS:]
+
+    def forget(self) -> None:
+        """Begin anew after a recovery: what was seen and tried before was another cluster's."""
+        fresh = Keeping(operations=self.operations)
+        for name in type(self).model_fields:
+            setattr(self, name, getattr(fresh, name))
+
+
+class Retiring(BaseModel):
+    """Machines that a recovery has set aside, until they may go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    attempt_id: str
+    instance_ids: tuple[str, ...]
+    after: AwareDatetime | None = None
+    """Not before; None: as soon as the recovered cluster stands and is backed up."""
+
 
 class ClusterState(BaseModel):
     """Input of the `Cluster` workflow, and all that it carries from one run to the next.
@@ -55,3 +77,10 @@ class ClusterState(BaseModel):
     delete: DeleteRequest | None = None
     """An accepted delete that has not begun."""
     keeping: Keeping = Field(default_factory=Keeping)
+    offer: Offer | None = None
+    """A recovery that waits for consent or for its turn."""
+    lost_since: AwareDatetime | None = None
+    """When a look first found that the quorum is lost for good."""
+    recovered_by_itself: AwareDatetime | None = None
+    """When wdrip last began a recovery without a person's consent."""
+    retiring: Retiring | None = None

@@ -6,15 +6,15 @@ from activities.backends import put_behind
 from activities.bootstrap import Bootstrap
 from activities.clients import Clients
 from activities.commands import looked_at
-from activities.fleet import await_running, cluster_tags, fleet, require_machine
+from activities.fleet import await_running, fleet, require_machine
 from activities.joining import Joining
+from activities.launching import read_outputs, run_master
 from activities.membership import Membership, membership, on_a_member
 from activities.steps.attempts import attempted
 from activities.tasks import NodeTask, StepResult, StepTask
 from wdrip import names
 from wdrip.clients.ecs import EcsClient
 from wdrip.errors import PermanentError
-from wdrip.infrastructure.template import outputs_of
 from wdrip.nodes import etcd_operations as etcd
 from wdrip.nodes.operations import leave_cluster
 
@@ -87,27 +87,12 @@ class MasterSteps:
         return attempted(task, lambda: self._remove_member(task))
 
     def _launch(self, task: StepTask) -> str:
-        record, zone = task.record, task.act.target.zone_id
-        iaas, ecs = record.config.iaas, self._clients.ecs(record.provider)
-        stack = self._clients.ros(record.provider).stack(record.stack_id)
-        if stack is None or stack.deleted:
-            raise PermanentError(f"stack {record.stack_id} is gone; without it there is no network")
-        outputs = outputs_of(stack.stack_id, stack.outputs)
+        record = task.record
         token = names.client_token(record.uid, f"master/{task.attempt_id}")
-        instance_id = ecs.run_instance(
-            name=f"{record.name}-master-{token[:8]}",
-            image_id=iaas.image,
-            type_id=iaas.instance,
-            zone_id=zone,
-            vswitch_id=outputs.vswitch_ids[zone],
-            security_group_id=outputs.security_group_id,
-            disk_type=iaas.disk.type,
-            disk_gigabytes=iaas.disk.gigabytes,
-            role_name=outputs.master_role,
-            tags={**cluster_tags(record), names.TAG_ROLE: names.ROLE_MASTER},
-            client_token=token,
-        )
-        await_running(ecs, instance_id)
+        outputs = read_outputs(self._clients, record)
+        tags = {names.TAG_ROLE: names.ROLE_MASTER}
+        instance_id = run_master(self._clients, record, outputs, task.act.target.zone_id, tags, token)
+        await_running(self._clients.ecs(record.provider), instance_id)
         return instance_id
 
     def _join_etcd(self, task: StepTask) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 from temporalio.client import Client, WorkflowFailureError
 
 from tests.temporal_server import temporal_server
+from tests.wdrip.backup_entries import entry
 from tests.world.stage import Stage
 from tests.world.world import Fault
+from wdrip.models.backup import Standing
 from wdrip.models.cluster import Phase
 from worker import CONCURRENT_ACTIVITIES
 
@@ -53,6 +55,18 @@ async def _scaled(stage: Stage) -> dict[str, str]:
     return {stage.name: "cluster-scaled"}
 
 
+async def _recovered(stage: Stage) -> dict[str, str]:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    stage.world.store = [entry("20211002-1024", Standing.SOUND, name=stage.name)]
+    await stage.recover()
+    await stage.approve("20211002-1024")
+    await stage.until_called("forget_former")
+    await stage.delete()
+    await stage.result()
+    return {stage.name: "cluster-recovered", f"{stage.name}/recover": "recover"}
+
+
 def _portable(event: Any) -> Any:
     """Without what tells of the machine that wrote it and what replay does not read."""
     if isinstance(event, dict):
@@ -80,6 +94,7 @@ async def main() -> None:
         await _play(environment.client, _failed_and_undone)
         await _play(environment.client, _created_and_deleted)
         await _play(environment.client, _scaled)
+        await _play(environment.client, _recovered)
 
 
 if __name__ == "__main__":

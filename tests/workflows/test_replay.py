@@ -31,4 +31,6 @@ def test_there_are_histories_of_every_workflow() -> None:
         "cluster-scaled",
         "create-infrastructure",
         "bootstrap-first-master",
+        "cluster-recovered",
+        "recover",
     }

@@ -16,7 +16,7 @@ from activities.tasks import (
     TransitObject,
     Validated,
 )
-from tests.world.backing import BackingActivities
+from tests.world.recovering import RecoveringActivities
 from tests.world.world import World
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.cluster import ClusterRecord, CreateRequest, InfrastructureOutputs, Machine, Versions
@@ -25,7 +25,7 @@ CERTIFICATE = "-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----
 VERSIONS = Versions(kubernetes="1.20.2", etcd="3.4.23", runtime="containerd 1.6.20")
 
 
-class SimulatedActivities(BackingActivities):
+class SimulatedActivities(RecoveringActivities):
     """One class for all: `all_of` lists them for a worker."""
 
     def __init__(self, world: World) -> None:

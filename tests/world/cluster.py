@@ -76,6 +76,7 @@ class SimulatedCluster:
         self._numbers = count(1)
         self._origin = self._since = datetime.now(UTC)
         self._speed = 1.0
+        self._former: tuple[dict[str, EtcdMember], dict[str, Node]] | None = None
 
     # --- what a person does ---------------------------------------------------------------------
 
@@ -120,6 +121,12 @@ class SimulatedCluster:
         with self.changed:
             self._origin, self._since, self._speed = self.now(), datetime.now(UTC), speed
 
+    def set_clock_right(self) -> None:
+        """Let the clock tell the time again; whoever remembers a later one must have forgotten it."""
+        with self.changed:
+            self._origin = self._since = datetime.now(UTC)
+            self._speed = 1.0
+
     def tick(self) -> None:
         """The time of every watch is up."""
         with self.changed:
@@ -161,7 +168,7 @@ class SimulatedCluster:
             observation = ClusterObservation(
                 at=self.now(),
                 api=Health.HEALTHY if answers else Health.UNHEALTHY,
-                machines=tuple(map(_state, self.hosts.values())),
+                machines=tuple(_state(each) for each in self.hosts.values() if _has_a_part(each)),
                 nodes=tuple(self._seen_node(name) for name in self.nodes) if answers else None,
                 members=members if self.masters() else None,
                 master_set=self.master_set if answers else None,
@@ -232,6 +239,23 @@ class SimulatedCluster:
                 return
             self._add_member(host, learner=False, leader=True, revision=NEWEST)
             self.nodes[host.node_name] = Node(ready=True)
+
+    def reborn(self, instance_id: str) -> None:
+        """Everybody is led to a restored cluster of one, which knows the workers that are there."""
+        with self.changed:
+            workers = [each for each in self.hosts.values() if each.machine.role == names.ROLE_WORKER]
+            self._former = (self.members, self.nodes)
+            self.members = {}
+            self.nodes = {each.node_name: Node(ready=True) for each in workers}
+            self.found(instance_id)
+            self.changed.notify_all()
+
+    def old_again(self) -> None:
+        """Everybody is led back."""
+        with self.changed:
+            self.members, self.nodes = self._former or (self.members, self.nodes)
+            self._former = None
+            self.changed.notify_all()
 
     def add_learner(self, instance_id: str) -> None:
         """Let the machine's etcd join."""
@@ -328,6 +352,10 @@ class SimulatedCluster:
     def _rule(self, kept: bool, rule: str) -> None:
         if not kept:
             self.broken_rules.append(rule)
+
+
+def _has_a_part(host: Host) -> bool:
+    return host.machine.role in (names.ROLE_MASTER, names.ROLE_WORKER)
 
 
 def _state(host: Host) -> MachineState:

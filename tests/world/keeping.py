@@ -20,6 +20,7 @@ from activities.tasks import (
 from tests.world.cluster import Node, SimulatedCluster
 from tests.world.world import World
 from wdrip import names
+from wdrip.errors import PermanentError
 from wdrip.models.backup import BackupEntry
 from wdrip.models.observation import Attempt, Outcome, pool_group
 
@@ -74,6 +75,8 @@ class KeepingActivities:
     def take_backup(self, task: BackupTask) -> BackupEntry:
         now = datetime.now(UTC)
         with self._world.call("take_backup"):
+            if task.from_survivor and not self._cluster.masters():
+                raise PermanentError("no master tells etcd's members, so no backup can be taken")
             self._cluster.backups += 1
         date = f"{now:%Y%m%d-%H%M}"
         return BackupEntry(

@@ -24,6 +24,7 @@ from wdrip.models.cluster import (
     ScaleRequest,
 )
 from wdrip.models.operation import Operation
+from wdrip.models.recovery import ApproveRequest, Offered, RecoverRequest
 from worker import CONCURRENT_ACTIVITIES, WORKFLOWS, sandbox
 from workflows.cluster import Cluster
 from workflows.state import ClusterState
@@ -104,6 +105,29 @@ class Stage:
             ScaleRequest(target=target, requested_by="a test"),
             start_workflow_operation=self._start(ClusterState(cluster=self.name, record=record)),
             result_type=Accepted,
+        )
+        return accepted
+
+    async def recover(
+        self,
+        source: str = "",
+        date: str | None = None,
+        consented: bool = False,
+        record: ClusterRecord | None = None,
+    ) -> Offered:
+        """Have a recovery worked out, and with consent carried out."""
+        offered: Offered = await self.client.execute_update_with_start_workflow(
+            "recover",
+            RecoverRequest(source=source, date=date, consented=consented, requested_by="a test"),
+            start_workflow_operation=self._start(ClusterState(cluster=self.name, record=record)),
+            result_type=Offered,
+        )
+        return offered
+
+    async def approve(self, date: str) -> Accepted:
+        """Consent to the recovery that is offered from the backup of that date."""
+        accepted: Accepted = await self.handle.execute_update(
+            "approve", ApproveRequest(restores=date, approved_by="a test"), result_type=Accepted
         )
         return accepted
 

@@ -13,6 +13,7 @@ from temporalio.exceptions import CancelledError
 from activities.tasks import StatusTask
 from tests.world.cluster import SimulatedCluster
 from wdrip.errors import PermanentError, TemporaryError
+from wdrip.models.backup import BackupEntry
 from wdrip.models.backup_health import BackupHealth
 from wdrip.models.cluster import ClusterRecord, Machine
 from wdrip.models.step_kind import StepKind
@@ -55,6 +56,12 @@ class World:
     """Clusters whose backups are scheduled."""
     due_drill: str = ""
     """Date of the backup with which a drill is due."""
+    store: list[BackupEntry] = field(default_factory=list)
+    """Backups that a recovery may choose from, of whatever cluster."""
+    proven: set[str] = field(default_factory=set)
+    """Dates of backups that a recovery has restored for a look."""
+    identity: dict[str, str] = field(default_factory=dict)
+    """Cluster to the one whose identity a recovery gave it."""
     bad_backups: set[str] = field(default_factory=set)
     """Dates of backups that do not restore."""
     backup_health: BackupHealth = field(

@@ -16,6 +16,9 @@ from wdrip.models.provider_config import Provider
 _PAGE = 100
 """Most instances a page, and most ids a question (DescribeInstances)."""
 
+_TAGGED = 50
+"""Most machines that one call gives tags (TagResources, ResourceId)."""
+
 _TYPES_PAGE = 100
 """Instance types a page (DescribeInstanceTypes, MaxResults)."""
 
@@ -254,6 +257,20 @@ class EcsClient:
             call(self._ecs.delete_instance, request, f"delete machine {instance_id}")
         except NotFoundError:
             return
+
+    def tag_instances(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        """Give machines these tags; one that has a tag of that key gets the new value."""
+        for start in range(0, len(instance_ids), _TAGGED):
+            batch = list(instance_ids[start : start + _TAGGED])
+            request = self._models.TagResourcesRequest(
+                region_id=self._region,
+                resource_type="instance",
+                resource_id=batch,
+                tag=[
+                    self._models.TagResourcesRequestTag(key=key, value=value) for key, value in tags.items()
+                ],
+            )
+            call(self._ecs.tag_resources, request, f"tag machines {', '.join(batch)}")
 
     def replace_system_disk(self, instance_id: str, image_id: str, gigabytes: int, client_token: str) -> None:
         """Give a stopped machine a fresh system disk from an image; what was on the old one is gone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from wdrip.clients.errors import AlreadyExistsError, NotFoundError, translated
 from wdrip.errors import TemporaryError
@@ -237,6 +238,15 @@ class ClusterApi:
                 return False
             raise
         return True
+
+    def change_node_pool(self, name: str, changes: Json) -> None:
+        """Merge `changes` into a NodePool; null takes a field out. Raises NotFoundError for none."""
+        self._patch(f"{NODE_POOLS}/{name}", changes, f"change node pool {name}")
+
+    def delete_pods(self, namespace: str, labels: str) -> None:
+        """Delete the pods with these labels (`key=value`); whatever keeps them makes new ones."""
+        path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={quote(labels)}"
+        self._call("DELETE", path, f"delete the pods {labels}")
 
     def delete_node(self, name: str) -> None:
         """Delete a Node; one that is gone counts as deleted."""

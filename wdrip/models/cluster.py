@@ -18,6 +18,7 @@ class Phase(StrEnum):
     PENDING = "Pending"
     CREATING = "Creating"
     RUNNING = "Running"
+    RECOVERING = "Recovering"
     DELETING = "Deleting"
     FAILED = "Failed"
     DELETED = "Deleted"

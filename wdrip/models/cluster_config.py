@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from wdrip.models.backup import BackupPolicy
+from wdrip.models.quorum_loss import QuorumLossPolicy
 from wdrip.models.reading import Document, Whole, read_yaml, refuse
 from wdrip.planning import cidrs
 
@@ -279,6 +280,7 @@ class ClusterConfig(Document):
     )
     network: Network
     backup: BackupPolicy = Field(default_factory=BackupPolicy)
+    quorum_loss: QuorumLossPolicy = Field(default_factory=QuorumLossPolicy, alias="quorumLoss")
 
     @classmethod
     def from_yaml(cls, text: str) -> Self:

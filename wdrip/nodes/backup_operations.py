@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict, VerdictKind
+from wdrip.models.recovery import Restored
 from wdrip.nodes.operations import NodeOperation, curl_config, render
 
 SNAPSHOT_CORRUPTED = 67
@@ -58,17 +59,6 @@ class Part:
     offset: int
     size: int
     """Bytes, as is the offset."""
-
-
-class Restored(BaseModel):
-    """What `restore_etcd` found in the etcd that it started."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    revision: int = Field(ge=1)
-    live_keys: int = Field(ge=0)
-    bumped: bool
-    """Whether the revision is above everything that anyone may have seen before."""
 
 
 class _Finding(BaseModel):

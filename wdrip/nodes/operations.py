@@ -281,6 +281,16 @@ def wait_node_ready(node_name: str, deadline_seconds: int) -> NodeOperation:
     )
 
 
+def list_nodes() -> NodeOperation:
+    """Print the names of all Nodes, on a master; `names_in` reads them."""
+    return render("list-nodes", {}, keeps_success=False)
+
+
+def names_in(output: str) -> tuple[str, ...]:
+    """The Nodes' names in the output of `list_nodes`."""
+    return tuple(re.findall(r"^wdrip-node (\S+)$", output, re.MULTILINE))
+
+
 def collect_diagnostics() -> NodeOperation:
     """Print the ends of the logs of kubelet, containerd, etcd and static pods, with every unit's state."""
     return render("collect-diagnostics", {}, keeps_success=False)

@@ -5,13 +5,19 @@ before anything old is touched; if it does not, the plan's fallbacks are the nex
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
 
 from wdrip.errors import InvalidInput, PermanentError
-from wdrip.models.backup import BackupEntry, BackupIndex, RecoveryPlan, Standing
-from wdrip.models.backup import RecoveryStep as Step
+from wdrip.models.backup import BackupEntry, BackupIndex, Standing
+from wdrip.models.cluster import ClusterRecord
+from wdrip.models.cluster_config import ClusterConfig
+from wdrip.models.recovery import RecoveryPlan
+from wdrip.models.recovery import RecoveryStep as Step
 from wdrip.planning.backup_schedule import in_words
 
 
@@ -39,102 +45,52 @@ class RecoverySource:
     """Fingerprint of the key that can open its sealed secrets; empty when it is not known."""
 
 
-@dataclass(frozen=True)
-class Survivor:
-    """An etcd member of the lost cluster that still has its data."""
-
-    name: str
-    revision: int
-    sound: bool
-    """Whether a snapshot of it was taken and its structure is right."""
-    reason: str = ""
-    """Why it is not sound."""
-
-
 def plan_recovery(
     source: RecoverySource,
     target: RecoveryTarget,
     index: BackupIndex,
-    keys: Collection[str],
+    sizes: Mapping[str, int],
     now: datetime,
     *,
     date: str | None = None,
-    survivors: Sequence[Survivor] = (),
     last_revision: int | None = None,
-    bumps_revision: bool = False,
 ) -> RecoveryPlan:
     """The plan of a recovery, to be shown and then followed.
 
-    keys: objects below the source's backup folder. date: the backup that a person names; otherwise the newest
-    good one, or a sound survivor with a higher revision when the recovery is in place. last_revision: the
-    highest one ever seen of the source. bumps_revision: whether the target's etcd tools can raise the
-    revision above everything that old watchers may have seen.
+    sizes: bytes of the objects below the source's backup folder, by key. date: the backup that a person
+    names; otherwise the newest good one. last_revision: the highest one ever seen of the source.
 
     Raises InvalidInput when the named backup cannot be used, PermanentError when none can; both say why, and
     which one can.
     """
-    complaints = {each.date: complaint(each, source, target, keys) for each in index.entries}
+    complaints = {each.date: complaint(each, source, target, sizes) for each in index.entries}
     usable = [each for each in index.entries if not complaints[each.date] and each.good]
     chosen = _named(date, source, index, complaints, usable) if date else next(iter(usable), None)
-    survivor = None
-    if date is None and source.name == target.name:
-        survivor = _freshest(survivors, chosen)
-    if chosen is None and survivor is None:
+    if chosen is None:
         raise _nothing(source, index, complaints)
-    older_than = chosen.date if chosen is not None else ""
-    fallbacks = tuple(each for each in usable if each.date < older_than)
-    if survivor is not None and chosen is not None:
-        fallbacks = (chosen, *fallbacks)
+    in_place = source.name == target.name
     return RecoveryPlan(
         target=target.name,
         source=source.name,
-        backup=None if survivor else chosen,
-        survivor=survivor.name if survivor else "",
-        fallbacks=fallbacks,
-        refused=_refused(index, complaints, older_than, survivors, survivor),
-        loss=loss(survivor or chosen, now, last_revision),
-        wanted_masters=target.masters,
-        steps=recovery_steps(
-            in_place=source.name == target.name,
-            masters=target.masters,
-            from_survivor=survivor is not None,
-            bumps_revision=bumps_revision,
+        backup=chosen,
+        fallbacks=tuple(each.date for each in usable if each.date < chosen.date),
+        refused=tuple(
+            f"backup {entry.date} is not used: {complaints[entry.date] or _UNSEEN}"
+            for entry in index.entries
+            # A person who names an older one knows that the newer ones are good.
+            if entry.date > chosen.date and (date is None or entry not in usable)
         ),
-    )
-
-
-def fall_back(
-    plan: RecoveryPlan, reason: str, now: datetime, last_revision: int | None = None
-) -> RecoveryPlan:
-    """The plan with the next of its fallbacks, after what it would restore did not pass the proof.
-
-    More is lost, so whoever consented to `plan` has not consented to this one. Raises PermanentError when
-    there is no fallback: nothing was touched, and nothing can be restored.
-    """
-    told = f"{plan.restores} is not used: {reason}"
-    if not plan.fallbacks:
-        reasons = "; ".join((*plan.refused, told))
-        raise PermanentError(
-            f"{plan.source} cannot be recovered: {reasons}. Nothing of {plan.target} was changed; look for a "
-            "copy of the bucket, or for the disks of its masters"
-        )
-    following, *others = plan.fallbacks
-    return RecoveryPlan(
-        target=plan.target,
-        source=plan.source,
-        backup=following,
-        fallbacks=tuple(others),
-        refused=(*plan.refused, told),
-        loss=loss(following, now, last_revision),
-        wanted_masters=plan.wanted_masters,
-        steps=tuple(step for step in plan.steps if step is not Step.SAVE_SURVIVOR),
+        loss=loss(chosen, now, last_revision),
+        wanted_masters=target.masters,
+        steps=recovery_steps(in_place=in_place),
     )
 
 
 def complaint(
-    entry: BackupEntry, source: RecoverySource, target: RecoveryTarget, keys: Collection[str]
+    entry: BackupEntry, source: RecoverySource, target: RecoveryTarget, sizes: Mapping[str, int]
 ) -> str:
     """Why a backup cannot be used; empty when nothing speaks against it."""
+    misfit = entry.misfit(sizes.get(entry.path))
     runs = f"and {target.name}'s machines run {target.kubernetes_version}"
     problems = (
         (entry.name != source.name, f"it is of cluster {entry.name}"),
@@ -142,7 +98,7 @@ def complaint(
             bool(source.uid) and entry.cluster_uid != source.uid,
             f"it is of an earlier cluster that was called {entry.name} too",
         ),
-        (entry.path not in keys, f"its object {entry.path} is missing"),
+        (bool(misfit), misfit),
         (entry.standing is Standing.BAD, f"it is bad: {entry.complaint}"),
         (
             bool(source.key_id and entry.key_id) and entry.key_id != source.key_id,
@@ -182,21 +138,55 @@ def refuse_transfer(source: str, target: str, phase: str, *, free_bytes: int, sn
         )
 
 
+def with_network_of(target: ClusterRecord, source: ClusterRecord) -> ClusterRecord:
+    """The target with the pods' and Services' network of the source, whose objects are full of its addresses.
+
+    Raises InvalidInput when those ranges touch the target's own.
+    """
+    document = target.config.model_dump(mode="json", by_alias=True)
+    document["network"] = source.config.network.model_dump(mode="json", by_alias=True)
+    try:
+        config = ClusterConfig.model_validate(document)
+    except ValidationError as error:
+        problem = error.errors()[0]["msg"]
+        raise InvalidInput(
+            "--from",
+            f"the network of {source.name} does not fit into {target.name} ({problem})",
+            f"create a cluster whose `iaas.vpccidr` touches neither {source.config.network.podcidr} nor "
+            f"{source.config.network.svccidr}",
+        ) from error
+    return target.model_copy(update={"config": config})
+
+
+def rebound(
+    pool: Mapping[str, Any], source: ClusterRecord, target: ClusterRecord
+) -> dict[str, list[str] | None]:
+    """What of a restored NodePool's `infra` has to change on the target: null takes a field out.
+
+    pool: its spec, as JSON. Zones that the target does not have go; an image belongs to its region. What is
+    left out, the target's own configuration decides.
+    """
+    infra, changes = pool.get("infra") or {}, dict[str, list[str] | None]()
+    zones = infra.get("zones") or []
+    kept = [zone for zone in zones if zone in target.config.iaas.all_zones]
+    if zones and kept != zones:
+        changes["zones"] = kept or None
+    if "imageId" in infra and source.region != target.region:
+        changes["imageId"] = None
+    return changes
+
+
 def disk_needed(snapshot_bytes: int) -> int:
     """Bytes that proving and restoring a snapshot takes: three copies, and logs (64 MB each, two etcds)."""
     return 3 * snapshot_bytes + 2 * 64 * 1024 * 1024
 
 
-def loss(kept: BackupEntry | Survivor | None, now: datetime, last_revision: int | None) -> str:
+def loss(kept: BackupEntry, now: datetime, last_revision: int | None) -> str:
     """What is lost when `kept` is restored, in words that a person can decide upon."""
-    if kept is None:
-        return "everything"
     behind = ""
-    if last_revision is not None:
-        count = max(0, last_revision - kept.revision)
+    if last_revision is not None and last_revision > kept.revision:
+        count = last_revision - kept.revision
         behind = f" ({count} revisions up to {last_revision}, the last one seen)"
-    if isinstance(kept, Survivor):
-        return f"what member {kept.name} had not yet received at revision {kept.revision}{behind}"
     age = in_words(now - kept.taken_at)
     return (
         f"every change after {kept.taken_at:%Y-%m-%d %H:%M} UTC, {age} ago, that is after revision "
@@ -204,56 +194,61 @@ def loss(kept: BackupEntry | Survivor | None, now: datetime, last_revision: int 
     )
 
 
-def recovery_steps(
-    *, in_place: bool, masters: int, from_survivor: bool, bumps_revision: bool
-) -> tuple[Step, ...]:
-    """The steps of a recovery in their order: build beside, prove, switch, and only then clear away."""
+def recovery_steps(*, in_place: bool) -> tuple[Step, ...]:
+    """The steps of a recovery in their order: build beside, prove, switch, and only then clear away.
+
+    In place the old masters are set aside before the new control plane begins to act on the same Nodes. Onto
+    another cluster the old one is another cluster and serves until the switch.
+    """
     steps: list[tuple[Step, bool]] = [
         (Step.PAUSE_AUTOMATION, True),
         (Step.BACK_UP_TARGET, not in_place),
-        (Step.STAGE_IDENTITY, not in_place),
-        (Step.SAVE_SURVIVOR, from_survivor),
+        (Step.STAGE_IDENTITY, True),
         (Step.BUILD_MASTER, True),
         (Step.PROVE_BACKUP, True),
         (Step.RESTORE_ETCD, True),
-        (Step.CHECK_RESTORED, True),
-        (Step.STOP_OLD_MASTERS, in_place),
+        (Step.SET_OLD_ASIDE, in_place),
         (Step.START_CONTROL_PLANE, True),
         (Step.CLEAN_STALE, True),
-        (Step.BIND_TO_TARGET, not in_place),
         (Step.CHECK_API, True),
-        (Step.ADOPT_IDENTITY, not in_place),
+        (Step.ADOPT_IDENTITY, True),
         (Step.SWITCH_ENDPOINT, True),
-        (Step.RENEW_WATCHERS, in_place and not bumps_revision),
+        (Step.SET_OLD_ASIDE, not in_place),
+        (Step.BIND_TO_TARGET, not in_place),
+        (Step.RENEW_WATCHERS, in_place),
         (Step.AWAIT_WORKERS, in_place),
-        (Step.RECREATE_POOLS, not in_place),
-        (Step.GROW_MASTERS, masters > 1),
+        (Step.RESUME_AUTOMATION, True),
+        (Step.GROW_MASTERS, True),
         (Step.BACK_UP_RESULT, True),
         (Step.RETIRE_OLD_MACHINES, True),
-        (Step.RESUME_AUTOMATION, True),
     ]
     return tuple(step for step, wanted in steps if wanted)
 
 
+KEPT_LATER = (Step.GROW_MASTERS, Step.BACK_UP_RESULT, Step.RETIRE_OLD_MACHINES)
+"""Steps that follow once the cluster is kept again: it serves already, and they may take long."""
+
 DESTRUCTIVE = frozenset({Step.RETIRE_OLD_MACHINES})
 """Steps that cannot be taken back: afterwards the old data exist in backups only."""
 
-DISRUPTIVE = frozenset({Step.STOP_OLD_MASTERS, Step.ADOPT_IDENTITY, Step.SWITCH_ENDPOINT})
+DISRUPTIVE = frozenset({Step.SET_OLD_ASIDE, Step.ADOPT_IDENTITY, Step.SWITCH_ENDPOINT})
 """Steps that what still runs notices. Each has an undo: start them, put the identity back, switch back."""
 
-_PROVEN = frozenset({Step.BUILD_MASTER, Step.PROVE_BACKUP, Step.RESTORE_ETCD, Step.CHECK_RESTORED})
+_PROVEN = frozenset({Step.BUILD_MASTER, Step.PROVE_BACKUP, Step.RESTORE_ETCD})
 
 _NEEDS = {
+    Step.BUILD_MASTER: frozenset({Step.STAGE_IDENTITY}),
     Step.PROVE_BACKUP: frozenset({Step.BUILD_MASTER}),
     Step.RESTORE_ETCD: frozenset({Step.PROVE_BACKUP}),
-    Step.CHECK_RESTORED: frozenset({Step.RESTORE_ETCD}),
     Step.START_CONTROL_PLANE: _PROVEN,
     Step.CLEAN_STALE: frozenset({Step.START_CONTROL_PLANE}),
     Step.CHECK_API: frozenset({Step.CLEAN_STALE}),
     **dict.fromkeys(DISRUPTIVE, _PROVEN),
-    Step.SWITCH_ENDPOINT: _PROVEN | {Step.CHECK_API},
+    Step.SWITCH_ENDPOINT: _PROVEN | {Step.CHECK_API, Step.ADOPT_IDENTITY},
     Step.GROW_MASTERS: frozenset({Step.SWITCH_ENDPOINT}),
-    **dict.fromkeys(DESTRUCTIVE, _PROVEN | {Step.CHECK_API, Step.SWITCH_ENDPOINT, Step.BACK_UP_RESULT}),
+    **dict.fromkeys(
+        DESTRUCTIVE, _PROVEN | {Step.CHECK_API, Step.SWITCH_ENDPOINT, Step.SET_OLD_ASIDE, Step.BACK_UP_RESULT}
+    ),
 }
 
 
@@ -295,31 +290,6 @@ def _named(
         else "no backup of it is good; see `wdrip get -r backup`"
     )
     raise InvalidInput("--backup", f"{date}: {problem}", remedy)
-
-
-def _freshest(survivors: Sequence[Survivor], chosen: BackupEntry | None) -> Survivor | None:
-    """The sound survivor with the highest revision, if it has more than the backup."""
-    sound = [each for each in survivors if each.sound and (not chosen or each.revision > chosen.revision)]
-    return max(sound, key=lambda each: (each.revision, each.name), default=None)
-
-
-def _refused(
-    index: BackupIndex,
-    complaints: dict[str, str],
-    older_than: str,
-    survivors: Sequence[Survivor],
-    survivor: Survivor | None,
-) -> tuple[str, ...]:
-    """A sentence for everything newer than what is restored."""
-    told = [
-        f"member {each.name} is not used: {each.reason or 'its data are not sound'}"
-        for each in survivors
-        if each is not survivor and not each.sound
-    ]
-    for entry in index.entries:
-        if entry.date > older_than:
-            told.append(f"backup {entry.date} is not used: {complaints[entry.date] or _UNSEEN}")
-    return tuple(told)
 
 
 _UNSEEN = "nobody has looked at it yet"

@@ -10,7 +10,6 @@ from wdrip.models.backup import (
     BackupEntry,
     BackupIndex,
     BackupPolicy,
-    QuorumLossPolicy,
     Standing,
     Verdict,
     VerdictKind,
@@ -127,9 +126,3 @@ def test_a_bad_policy_is_refused_in_one_line(document: dict[str, object], line: 
     with pytest.raises(InvalidInput) as refused:
         read_document(BackupPolicy, document)
     assert str(refused.value).startswith(line)
-
-
-def test_acting_at_once_on_a_lost_quorum_is_refused() -> None:
-    assert QuorumLossPolicy().act_after_seconds is None
-    with pytest.raises(InvalidInput, match="actAfterSeconds: is below five minutes"):
-        read_document(QuorumLossPolicy, {"actAfterSeconds": 299})

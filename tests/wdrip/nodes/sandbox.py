@@ -90,9 +90,11 @@ class Sandbox:
 
     def run(self, script: str) -> Result:
         """Runs a script inside."""
-        namespace = f"--mount=/proc/{self._holder.pid}/ns/mnt"
+        # The root as well: whoever runs the tests in a chroot would land outside of it.
+        inside = f"/proc/{self._holder.pid}"
+        place = [f"--mount={inside}/ns/mnt", f"--root={inside}/root"]
         done = subprocess.run(
-            ["nsenter", namespace, "/bin/bash", "-c", script],
+            ["nsenter", *place, "/bin/bash", "-c", script],
             capture_output=True,
             text=True,
             check=False,

@@ -6,10 +6,11 @@ import pytest
 
 from tests.wdrip.backup_entries import CLUSTER, entry
 from wdrip.errors import InvalidInput
-from wdrip.models.backup import QuorumLossPolicy, RecoveryPlan
-from wdrip.models.observation import ClusterObservation, Health
+from wdrip.models.quorum_loss import QuorumLossPolicy
+from wdrip.models.reading import read_document
+from wdrip.models.recovery import RecoveryPlan
 from wdrip.planning.decision import Hold, QuorumLost
-from wdrip.planning.quorum_loss import Approval, Consent, consent, refuse_approval, since_when
+from wdrip.planning.quorum_loss import Consent, consent
 
 SINCE = datetime(2021, 10, 2, 10, 0, tzinfo=UTC)
 LOST = QuorumLost(reason="2 of 3 etcd members are gone for good", evidence=("a: released", "b: released"))
@@ -38,20 +39,6 @@ def test_by_default_a_person_decides_however_long_it_takes() -> None:
     assert "wdrip approve" in held.reason
 
 
-def test_an_approval_lets_it_begin() -> None:
-    approval = Approval("ann", after(1), "20211002-0950")
-    assert consent(OFF, LOST, SINCE, PLAN, after(2), approval=approval) == Consent("ann")
-
-
-@pytest.mark.parametrize(
-    "approval",
-    [Approval("ann", after(-1), "20211002-0950"), Approval("ann", after(1), "20211002-0940")],
-    ids=["of an earlier loss", "of another backup"],
-)
-def test_an_approval_of_something_else_does_not(approval: Approval) -> None:
-    assert isinstance(consent(OFF, LOST, SINCE, PLAN, after(2), approval=approval), Hold)
-
-
 def test_a_policy_waits_and_then_acts() -> None:
     held = consent(TEN_MINUTES, LOST, SINCE, PLAN, after(9.99))
     assert isinstance(held, Hold)
@@ -65,14 +52,7 @@ def test_a_policy_does_not_act_twice_a_day() -> None:
     assert isinstance(consent(TEN_MINUTES, LOST, SINCE, PLAN, after(60), last_automatic=last), Consent)
 
 
-def test_one_look_with_a_quorum_begins_the_time_anew() -> None:
-    first, later = (ClusterObservation(at=at, api=Health.UNHEALTHY) for at in (SINCE, after(5)))
-    assert since_when(None, LOST, first) == SINCE
-    assert since_when(SINCE, LOST, later) == SINCE
-    assert since_when(SINCE, None, later) is None
-
-
-def test_nothing_to_approve_is_refused() -> None:
-    refuse_approval(True, CLUSTER)
-    with pytest.raises(InvalidInput, match="nothing of kubernetes-id-001 waits for approval"):
-        refuse_approval(False, CLUSTER)
+def test_acting_at_once_on_a_lost_quorum_is_refused() -> None:
+    assert QuorumLossPolicy().act_after_seconds is None
+    with pytest.raises(InvalidInput, match="actAfterSeconds: is below five minutes"):
+        read_document(QuorumLossPolicy, {"actAfterSeconds": 299})

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from tests.wdrip.backup_entries import CLUSTER, entry
 from wdrip.errors import InvalidInput, PermanentError
-from wdrip.models.backup import BackupEntry, BackupIndex, RecoveryPlan, Standing
-from wdrip.models.backup import RecoveryStep as Step
+from wdrip.models.backup import BackupEntry, BackupIndex, Standing
+from wdrip.models.recovery import RecoveryPlan
+from wdrip.models.recovery import RecoveryStep as Step
 from wdrip.planning.recovery import (
     DESTRUCTIVE,
     DISRUPTIVE,
+    KEPT_LATER,
     RecoverySource,
     RecoveryTarget,
-    Survivor,
     complaint,
-    fall_back,
     missing_before,
     nodes_without_machine,
     plan_recovery,
@@ -44,21 +44,18 @@ def plan(
     *,
     target: RecoveryTarget = TARGET,
     date: str | None = None,
-    survivors: tuple[Survivor, ...] = (),
     last_revision: int | None = None,
     missing: tuple[str, ...] = (),
 ) -> RecoveryPlan:
-    keys = {each.path for each in index.entries if each.date not in missing}
-    return plan_recovery(
-        SOURCE, target, index, keys, NOW, date=date, survivors=survivors, last_revision=last_revision
-    )
+    sizes = {each.path: each.size for each in index.entries if each.date not in missing}
+    return plan_recovery(SOURCE, target, index, sizes, NOW, date=date, last_revision=last_revision)
 
 
 def test_the_newest_good_one_is_chosen_and_the_others_stand_ready() -> None:
     index = index_of(Standing.SOUND, Standing.VERIFIED, Standing.SOUND)
     found = plan(index)
     assert found.backup == index.entries[0]
-    assert found.fallbacks == index.entries[1:]
+    assert found.fallbacks == (MIDDLE, OLDEST)
     assert found.refused == ()
 
 
@@ -68,7 +65,7 @@ def test_the_newest_good_one_is_chosen_and_the_others_stand_ready() -> None:
 )
 def test_one_that_is_not_good_is_named_and_the_next_taken(newest: Standing, word: str) -> None:
     found = plan(index_of(newest, Standing.SOUND))
-    assert found.restores == MIDDLE
+    assert found.backup.date == MIDDLE
     assert found.refused == (f"backup {NEWEST} is not used: {word}",)
 
 
@@ -82,22 +79,23 @@ def test_every_combination_restores_only_what_is_good() -> None:
             continue
         found = plan(index)
         assert found.backup == good[0]
-        assert list(found.fallbacks) == good[1:]
+        assert list(found.fallbacks) == [each.date for each in good[1:]]
         # Whatever is newer than what is restored is named.
         assert len(found.refused) == index.entries.index(good[0])
 
 
 def test_a_missing_object_is_passed_over() -> None:
     found = plan(index_of(Standing.SOUND, Standing.SOUND), missing=(NEWEST,))
-    assert found.restores == MIDDLE
+    assert found.backup.date == MIDDLE
     assert "its object" in found.refused[0]
 
 
 def test_a_date_given_is_taken_even_if_nobody_has_looked_at_it() -> None:
     index = index_of(Standing.SOUND, Standing.UNVERIFIED, Standing.SOUND)
     found = plan(index, date=MIDDLE)
-    assert found.restores == MIDDLE
-    assert [each.date for each in found.fallbacks] == [OLDEST]
+    assert found.backup.date == MIDDLE
+    assert found.fallbacks == (OLDEST,)
+    assert found.refused == ()
 
 
 def test_a_bad_date_is_refused_with_the_next_good_one() -> None:
@@ -146,44 +144,13 @@ def test_no_verified_backup_offers_one_to_be_looked_at() -> None:
 )
 def test_what_speaks_against_a_backup(changes: dict[str, object], words: str) -> None:
     one = entry(NEWEST, Standing.SOUND, **changes)
-    found = complaint(one, SOURCE, TARGET, {one.path})
+    found = complaint(one, SOURCE, TARGET, {one.path: one.size})
     assert found == "" if not words else words in found
 
 
 def test_a_source_whose_record_is_gone_is_known_by_its_name() -> None:
     one = entry(NEWEST, key_id="key-2")
-    assert complaint(one, RecoverySource(CLUSTER, "", ""), NEW, {one.path}) == ""
-
-
-SURVIVOR = Survivor("m2", 140, True)
-
-
-def test_a_sound_survivor_with_more_is_preferred() -> None:
-    found = plan(index_of(Standing.VERIFIED), survivors=(Survivor("m1", 130, True), SURVIVOR))
-    assert (found.survivor, found.backup) == ("m2", None)
-    assert [each.date for each in found.fallbacks] == [NEWEST]
-    assert Step.SAVE_SURVIVOR in found.steps
-
-
-@pytest.mark.parametrize(
-    ("survivor", "date", "target"),
-    [
-        (Survivor("m2", 100, True), None, TARGET),
-        (Survivor("m2", 140, False, "its disk is broken"), None, TARGET),
-        (SURVIVOR, NEWEST, TARGET),
-        (SURVIVOR, None, NEW),
-    ],
-    ids=["no newer", "not sound", "a backup was named", "onto another cluster"],
-)
-def test_otherwise_the_backup_is(survivor: Survivor, date: str | None, target: RecoveryTarget) -> None:
-    found = plan(index_of(Standing.VERIFIED), survivors=(survivor,), date=date, target=target)
-    assert found.restores == NEWEST
-    assert Step.SAVE_SURVIVOR not in found.steps
-    assert found.refused == (() if survivor.sound else ("member m2 is not used: its disk is broken",))
-
-
-def test_a_survivor_does_without_any_backup() -> None:
-    assert plan(BackupIndex(), survivors=(SURVIVOR,)).restores == "m2"
+    assert complaint(one, RecoverySource(CLUSTER, "", ""), NEW, {one.path: one.size}) == ""
 
 
 def test_the_loss_is_told_in_age_and_revisions() -> None:
@@ -191,32 +158,14 @@ def test_the_loss_is_told_in_age_and_revisions() -> None:
         "every change after 2021-10-02 10:24 UTC, 6 min ago, that is after revision 100 "
         "(30 revisions up to 130, the last one seen)"
     )
-    assert "revision 140" in plan(BackupIndex(), survivors=(SURVIVOR,)).loss
 
 
-def test_falling_back_goes_through_all_and_tells_of_each() -> None:
-    first = plan(index_of(Standing.SOUND, Standing.SOUND), survivors=(SURVIVOR,))
-    second = fall_back(first, "its hash is wrong", NOW)
-    third = fall_back(second, "it does not restore", NOW, last_revision=130)
-    assert [each.restores for each in (first, second, third)] == ["m2", NEWEST, MIDDLE]
-    assert Step.SAVE_SURVIVOR not in second.steps
-    assert "10:14 UTC" in third.loss
-    with pytest.raises(PermanentError) as ended:
-        fall_back(third, "it is empty", NOW)
-    for name, reason in (("m2", "its hash is wrong"), (NEWEST, "it does not"), (MIDDLE, "it is empty")):
-        assert f"{name} is not used: {reason}" in str(ended.value)
-
-
-EVERY_WAY = [
-    recovery_steps(in_place=here, masters=masters, from_survivor=survivor, bumps_revision=bumps)
-    for here, masters, survivor, bumps in product((True, False), (1, 3), (True, False), (True, False))
-    if here or not survivor
-]
+EVERY_WAY = [recovery_steps(in_place=here) for here in (True, False)]
 
 
 @pytest.mark.parametrize("steps", EVERY_WAY)
 def test_nothing_is_destroyed_before_it_is_proven_wherever_it_stops(steps: tuple[Step, ...]) -> None:
-    proof = {Step.PROVE_BACKUP, Step.RESTORE_ETCD, Step.CHECK_RESTORED}
+    proof = {Step.PROVE_BACKUP, Step.RESTORE_ETCD}
     for length in range(len(steps) + 1):
         prefix = set(steps[:length])
         if prefix & (DESTRUCTIVE | DISRUPTIVE):
@@ -240,13 +189,21 @@ def test_any_other_order_is_stopped_before_it_destroys(order: list[Step]) -> Non
     assert set(done) == set(order)
     for step in DESTRUCTIVE:
         before = set(done[: done.index(step)])
-        assert {Step.PROVE_BACKUP, Step.RESTORE_ETCD, Step.CHECK_RESTORED, Step.SWITCH_ENDPOINT} <= before
+        assert {Step.PROVE_BACKUP, Step.RESTORE_ETCD, Step.SWITCH_ENDPOINT, Step.SET_OLD_ASIDE} <= before
 
 
 @pytest.mark.parametrize("steps", EVERY_WAY)
-def test_automation_rests_from_the_first_to_the_last_step(steps: tuple[Step, ...]) -> None:
-    assert (steps[0], steps[-1]) == (Step.PAUSE_AUTOMATION, Step.RESUME_AUTOMATION)
+def test_automation_rests_until_the_recovered_cluster_is_kept_again(steps: tuple[Step, ...]) -> None:
+    assert steps[0] is Step.PAUSE_AUTOMATION
+    assert steps[steps.index(Step.RESUME_AUTOMATION) + 1 :] == KEPT_LATER
     assert len(set(steps)) == len(steps)
+
+
+def test_in_place_the_old_masters_rest_before_the_new_one_acts() -> None:
+    steps = recovery_steps(in_place=True)
+    assert steps.index(Step.SET_OLD_ASIDE) < steps.index(Step.START_CONTROL_PLANE)
+    other = recovery_steps(in_place=False)
+    assert other.index(Step.SWITCH_ENDPOINT) < other.index(Step.SET_OLD_ASIDE)
 
 
 def test_onto_another_cluster_its_own_state_is_saved_before_anything() -> None:
@@ -254,16 +211,7 @@ def test_onto_another_cluster_its_own_state_is_saved_before_anything() -> None:
     assert steps.index(Step.BACK_UP_TARGET) == 1
     assert steps.index(Step.STAGE_IDENTITY) < steps.index(Step.BUILD_MASTER)
     assert steps.index(Step.CHECK_API) < steps.index(Step.ADOPT_IDENTITY) < steps.index(Step.SWITCH_ENDPOINT)
-    assert {Step.BIND_TO_TARGET, Step.RECREATE_POOLS} <= set(steps)
-    assert Step.GROW_MASTERS not in steps
-
-
-def test_watchers_are_renewed_where_the_revision_could_not_be_raised() -> None:
-    def steps(bumps: bool) -> tuple[Step, ...]:
-        return recovery_steps(in_place=True, masters=1, from_survivor=False, bumps_revision=bumps)
-
-    assert Step.RENEW_WATCHERS in steps(False)
-    assert Step.RENEW_WATCHERS not in steps(True)
+    assert Step.BIND_TO_TARGET in steps
 
 
 GIB = 1024**3
@@ -304,4 +252,5 @@ def test_what_is_restored_is_never_bad(standings: list[Standing]) -> None:
     except PermanentError:
         assert not any(each.good for each in entries)
         return
-    assert all(each is not None and each.good for each in (found.backup, *found.fallbacks))
+    good = {each.date for each in entries if each.good}
+    assert {found.backup.date, *found.fallbacks} <= good

@@ -4,10 +4,26 @@ import pytest
 from hypothesis import settings
 
 from tests.abandoned import remove_abandoned
+from wdrip.leaving import leave
 
 # A test run shares its processors with real machines: how long one example takes says nothing.
 settings.register_profile("wdrip", deadline=None)
 settings.load_profile("wdrip")
+
+
+_outcome = pytest.StashKey[int]()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember how the run ended."""
+    session.config.stash[_outcome] = exitstatus
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """All is said: end as the programs do whose client of Temporal this process has used, see `leave`."""
+    if not hasattr(config, "workerinput") and _outcome in config.stash:
+        leave(config.stash[_outcome])
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -1,5 +1,6 @@
 """How a process that has used Temporal's client ends."""
 
+import atexit
 import os
 import sys
 from contextlib import suppress
@@ -13,6 +14,8 @@ def leave(code: int) -> NoReturn:
     ends the process by SIGSEGV, after everything was done and said (seen with temporalio 1.35, a process in
     some hundred).
     """
+    # Logs are flushed and temporary files removed as at any other end.
+    atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):
             stream.flush()

@@ -14,6 +14,7 @@ from tests.temporal_server import temporal_server
 from tests.wdrip.backup_entries import entry
 from tests.world.stage import Stage
 from tests.world.world import Fault
+from wdrip.leaving import leave
 from wdrip.models.backup import Standing
 from wdrip.models.cluster import Phase
 from worker import CONCURRENT_ACTIVITIES
@@ -99,3 +100,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(main())
+    leave(0)

@@ -10,7 +10,7 @@ case "${1:-}" in
     exit 2
     ;;
 esac
-hack/apt-install.sh openssl iproute2 procps
+hack/apt-install.sh curl iproute2 openssl procps
 # Tests wait more than they compute: two at once, each process with its own servers and clouds.
 .venv/bin/python -m pytest -m "not machines" --numprocesses 2 --dist worksteal
 if [ "$1" = all ]; then

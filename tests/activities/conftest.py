@@ -25,15 +25,25 @@ def cloud(tmp_path: Path) -> MemoryCloud:
 
 @pytest.fixture
 def run() -> Run:
-    """Run an activity method with its argument, a few seconds before its deadline."""
+    """Run an activity method with its argument, long before its deadline."""
+    return _environment(timedelta(minutes=2)).run
+
+
+@pytest.fixture
+def run_late() -> Run:
+    """Run an activity method with its argument, three seconds before its deadline."""
+    return _environment(timedelta(seconds=3)).run
+
+
+def _environment(left: timedelta) -> ActivityEnvironment:
     environment = ActivityEnvironment()
     environment.info = dataclasses.replace(
         environment.info,
         scheduled_time=datetime.now(UTC),
-        schedule_to_close_timeout=timedelta(seconds=3),
-        start_to_close_timeout=timedelta(seconds=3),
+        schedule_to_close_timeout=left,
+        start_to_close_timeout=left,
     )
-    return environment.run
+    return environment
 
 
 @pytest.fixture

@@ -72,11 +72,11 @@ def test_a_machine_that_does_not_answer_is_asked_again_later(
         run(carried_out, cloud)
 
 
-def test_an_operation_without_end_is_given_up_at_the_deadline(cloud: MemoryCloud, run: Run) -> None:
+def test_an_operation_without_end_is_given_up_at_the_deadline(cloud: MemoryCloud, run_late: Run) -> None:
     cloud.machines.answers = [answer(STILL_RUNNING, "still waiting for quorum")] * 10**6
 
     with pytest.raises(PermanentError, match=r"waited 0:00:0\d for etcd on i-1; last seen: still waiting"):
-        run(carried_out, cloud)
+        run_late(carried_out, cloud)
 
 
 def test_the_tail_of_a_long_log_begins_with_a_whole_line() -> None:

@@ -65,13 +65,13 @@ def test_a_failed_stack_is_told_with_its_own_reasons(
 
 
 def test_a_stack_that_never_completes_is_given_up_in_words(
-    cloud: MemoryCloud, run: Run, infrastructure: Infrastructure, record: ClusterRecord
+    cloud: MemoryCloud, run: Run, run_late: Run, infrastructure: Infrastructure, record: ClusterRecord
 ) -> None:
     cloud.stacks.looks = 10**6
     record = with_stack(run, infrastructure, record)
 
     with pytest.raises(PermanentError, match=r"waited .* to be complete; last seen: CREATE_IN_PROGRESS"):
-        run(infrastructure.await_stack, record)
+        run_late(infrastructure.await_stack, record)
 
 
 def test_setting_the_backends_twice_changes_once(

@@ -37,11 +37,11 @@ def test_a_node_is_waited_for_through_the_public_endpoint(
 
 
 def test_a_node_that_does_not_become_ready_is_told_with_its_own_reason(
-    cloud: MemoryCloud, run: Run, kubernetes: Kubernetes, task: NodeTask
+    cloud: MemoryCloud, run_late: Run, kubernetes: Kubernetes, task: NodeTask
 ) -> None:
     cloud.api.nodes = [NodeState(NODE, False, "cni plugin not initialized", "v1.20.2")] * 10**4
     with pytest.raises(PermanentError, match=f"node {NODE} to be Ready; last seen: cni plugin not init"):
-        run(kubernetes.await_node_ready, task)
+        run_late(kubernetes.await_node_ready, task)
 
 
 def test_an_endpoint_that_is_not_there_yet_is_looked_at_again(
@@ -69,11 +69,11 @@ def test_the_default_objects_come_after_both_kinds_are_served(
 
 
 def test_kinds_that_are_never_served_are_named_and_no_object_is_made(
-    cloud: MemoryCloud, run: Run, kubernetes: Kubernetes, task: NodeTask
+    cloud: MemoryCloud, run_late: Run, kubernetes: Kubernetes, task: NodeTask
 ) -> None:
     cloud.api.is_established = lambda definition: False  # type: ignore[method-assign]
     with pytest.raises(PermanentError, match=r"not served yet: mastersets\.\S+, nodepools\."):
-        run(kubernetes.define_objects, task.record)
+        run_late(kubernetes.define_objects, task.record)
     assert cloud.api.objects == []
 
 

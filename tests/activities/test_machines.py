@@ -53,21 +53,21 @@ def test_a_machine_that_runs_and_answers_is_told_with_its_address(
 
 
 def test_a_machine_whose_assistant_never_answers_is_given_up_with_the_reason(
-    cloud: MemoryCloud, run: Run, machines: Machines, started: StartedMachine
+    cloud: MemoryCloud, run_late: Run, machines: Machines, started: StartedMachine
 ) -> None:
     cloud.machines.assistant_ready = lambda instance_id: False  # type: ignore[method-assign]
     words = r"waited 0:00:0\d for the Cloud Assistant of i-1; last seen: no answer yet; look at the machine"
     with pytest.raises(PermanentError, match=words):
-        run(machines.await_machine, started)
+        run_late(machines.await_machine, started)
 
 
 def test_a_machine_that_never_runs_is_given_up_with_its_state(
-    cloud: MemoryCloud, run: Run, machines: Machines, started: StartedMachine
+    cloud: MemoryCloud, run_late: Run, machines: Machines, started: StartedMachine
 ) -> None:
     pending = cloud.machines.machines[started.instance_id]
     cloud.machines.instance = lambda instance_id: pending  # type: ignore[method-assign]
     with pytest.raises(PermanentError, match=r"waited 0:00:0\d for i-1 to run; last seen: Pending"):
-        run(machines.await_machine, started)
+        run_late(machines.await_machine, started)
 
 
 def test_only_the_clusters_own_machines_are_deleted(
@@ -84,11 +84,11 @@ def test_only_the_clusters_own_machines_are_deleted(
 
 
 def test_a_machine_that_does_not_go_is_named(
-    cloud: MemoryCloud, run: Run, machines: Machines, record: ClusterRecord, started: StartedMachine
+    cloud: MemoryCloud, run_late: Run, machines: Machines, record: ClusterRecord, started: StartedMachine
 ) -> None:
     cloud.machines.delete_instance = lambda instance_id: None  # type: ignore[method-assign]
     with pytest.raises(PermanentError, match=r"to be gone; last seen: machine i-1 \(Pending\)"):
-        run(machines.delete_machines, record)
+        run_late(machines.delete_machines, record)
 
 
 def test_what_still_costs_money_is_named(

@@ -11,7 +11,7 @@ from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.backup import BackupEntry, BackupIndex, SnapshotFacts, VerdictKind
-from wdrip.models.backup_request import BackupClaim, BackupRequest
+from wdrip.models.backup_request import BackupClaim, BackupRequest, Retained
 from wdrip.models.cluster import ClusterRecord, Phase
 from wdrip.models.observation import MachineState
 from wdrip.planning.retention import retention
@@ -49,21 +49,24 @@ class Backups:
         return entry
 
     @activity.defn(no_thread_cancel_exception=True)
-    def retain_backups(self, record: ClusterRecord) -> list[str]:
-        """Remove what there is enough of, and what never became a backup; returns the dates that went."""
+    def retain_backups(self, record: ClusterRecord) -> Retained:
+        """Remove what there is enough of, and what never became a backup."""
         store = self._store(record)
         in_flight = store.in_flight(datetime.now(UTC))
         index = store.index()
         chosen = retention(record.name, index, store.sizes(), record.config.backup, in_flight)
-        gone = [each.date for each in (*chosen.removed, *chosen.lost)]
+        going = (*chosen.removed, *chosen.lost)
         # Entries go first, so that none is ever without its snapshot.
-        for date in gone:
-            store.delete(names.backup_entry_key(record.name, date))
-        if gone:
+        for each in going:
+            store.delete(names.backup_entry_key(record.name, each.date))
+        if going:
             store.rewrite_index()
         for key in chosen.doomed_keys:
             store.delete(key)
-        return gone
+        return Retained(
+            removed=tuple(each.date for each in chosen.removed),
+            lost=tuple(each.date for each in chosen.lost),
+        )
 
     @activity.defn(no_thread_cancel_exception=True)
     def remove_backups(self, record: ClusterRecord) -> None:

@@ -59,14 +59,17 @@ class Backup:
         )
         told = f"Backup {entry.date} of {entry.name} is taken: {entry.size} bytes, revision {entry.revision}"
         try:
-            gone = await act(
+            retained = await act(
                 Backups.retain_backups, record, summary="Remove what there is enough of", deadline=_RETAIN
             )
         except FailureError as error:
             # The backup is there; the next one tidies up again.
             tell(request, OPERATION, f"{told}; older ones could not be removed: {reason(error)}")
             return entry
-        tell(request, OPERATION, f"{told}; removed: {', '.join(gone) or 'none'}")
+        told += f"; removed: {', '.join(retained.removed) or 'none'}"
+        if retained.lost:
+            told += f"; gone from the bucket, though nobody removed them: {', '.join(retained.lost)}"
+        tell(request, OPERATION, told)
         return entry
 
 

@@ -22,7 +22,7 @@ from wdrip.clients.backup_store import BackupStore
 from wdrip.clients.ecs import CommandResult
 from wdrip.errors import InvalidInput, PermanentError, TemporaryError
 from wdrip.models.backup import BackupEntry, BackupPolicy, Standing
-from wdrip.models.backup_request import BackupRequest, Verified
+from wdrip.models.backup_request import BackupRequest, Retained, Verified
 from wdrip.models.cluster import ClusterRecord, Phase
 from wdrip.nodes.backup_operations import UPLOAD_FAILED
 from wdrip.security.bundle import SecretsBundle
@@ -124,9 +124,9 @@ class Keeper:
         entry: BackupEntry = self.run(Backups(self.cloud.clients()).take_backup, task)
         return entry
 
-    def retain(self) -> list[str]:
-        gone: list[str] = self.run(Backups(self.cloud.clients()).retain_backups, self.record)
-        return gone
+    def retain(self) -> Retained:
+        retained: Retained = self.run(Backups(self.cloud.clients()).retain_backups, self.record)
+        return retained
 
     def verify(self, date: str = "") -> Verified:
         task = VerifyTask(record=self.record, date=date)
@@ -197,7 +197,7 @@ def test_one_that_is_to_be_encrypted_never_lies_in_clear_in_the_bucket(keeper: K
 
 def test_as_many_stay_as_the_policy_keeps(keeper: Keeper) -> None:
     dates = [keeper.take(str(number)).date for number in range(5)]
-    assert keeper.retain() == [dates[2], dates[1], dates[0]]
+    assert keeper.retain() == Retained(removed=(dates[2], dates[1], dates[0]))
     assert [each.date for each in keeper.store.index().entries] == [dates[4], dates[3]]
     assert [keeper.keys(date) for date in dates] == [[], [], [], EVERYTHING, EVERYTHING]
 
@@ -269,13 +269,31 @@ def test_an_entry_that_is_damaged_is_taken_from_the_index(keeper: Keeper) -> Non
     assert entry.standing is Standing.VERIFIED
 
 
+def test_one_whose_snapshot_is_gone_leaves_the_index_and_is_told(keeper: Keeper) -> None:
+    dates = [keeper.take(str(number)).date for number in range(2)]
+    del keeper.objects[names.backup_key(keeper.record.name, dates[0])]
+    assert keeper.retain() == Retained(lost=(dates[0],))
+    assert [each.date for each in keeper.store.index().entries] == [dates[1]]
+    assert keeper.keys(dates[0]) == []
+
+
+def test_the_parts_of_an_upload_that_was_given_up_go_with_it(keeper: Keeper, cloud: ScriptedCloud) -> None:
+    date, claim = keeper.store.claim("given up", datetime.now(UTC))
+    keeper.store.note(date, claim.model_copy(update={"upload_id": "upload-1"}))
+    assert keeper.retain() == Retained()
+    assert keeper.keys(date) == ["claim.json"], "it may still go on"
+    keeper.store.delete(names.backup_claim_key(keeper.record.name, date))
+    assert cloud.oss.aborted == [(names.backup_key(keeper.record.name, date), "upload-1")]
+    assert keeper.keys(date) == []
+
+
 def test_what_is_being_verified_is_not_removed(keeper: Keeper) -> None:
     entry = keeper.take("first")
     with keeper.store.held(entry.date):
         for number in range(4):
             keeper.take(str(number))
-        assert entry.date not in keeper.retain()
-    assert entry.date in keeper.retain()
+        assert entry.date not in keeper.retain().removed
+    assert entry.date in keeper.retain().removed
     assert keeper.keys(entry.date) == []
 
 

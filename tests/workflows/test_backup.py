@@ -46,6 +46,15 @@ async def test_a_backup_is_taken_and_older_ones_are_looked_after(stage: Stage) -
     ]
 
 
+async def test_snapshots_that_are_gone_are_told(stage: Stage) -> None:
+    await running(stage)
+    stage.world.lost_backups.add(DATE)
+    await backed_up(stage)
+    handle = stage.client.get_workflow_handle(names.backup_workflow_id(stage.name))
+    metadata = await handle.query("__temporal_workflow_metadata")
+    assert f"gone from the bucket, though nobody removed them: {DATE}" in metadata.current_details
+
+
 async def test_a_backup_counts_although_older_ones_cannot_be_removed(stage: Stage) -> None:
     await running(stage)
     stage.world.fail("retain_backups", Fault.REFUSED)

@@ -8,7 +8,7 @@ from tests.world.keeping import KeepingActivities
 from wdrip.errors import InvalidInput
 from wdrip.models.backup import Standing
 from wdrip.models.backup_health import BackupHealth
-from wdrip.models.backup_request import BackupRequest, Verified
+from wdrip.models.backup_request import BackupRequest, Retained, Verified
 from wdrip.models.cluster import ClusterRecord
 
 
@@ -23,11 +23,11 @@ class BackingActivities(KeepingActivities):
             return self._world.index[request.cluster]
 
     @activity.defn(no_thread_cancel_exception=True)
-    def retain_backups(self, record: ClusterRecord) -> list[str]:
+    def retain_backups(self, record: ClusterRecord) -> Retained:
         with self._world.call("retain_backups"):
-            gone = ["20211001-1024"] if self._cluster.backups > 4 else []
+            gone = ("20211001-1024",) if self._cluster.backups > 4 else ()
             self._cluster.backups = min(self._cluster.backups, 4)
-            return gone
+            return Retained(removed=gone, lost=tuple(sorted(self._world.lost_backups)))
 
     @activity.defn(no_thread_cancel_exception=True)
     def find_due_drill(self, request: BackupRequest) -> str:

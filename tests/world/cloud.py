@@ -32,6 +32,8 @@ class MemoryBucket:
     name: str = "wdrip-index"
     objects: dict[str, bytes] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
+    aborted: list[tuple[str, str]] = field(default_factory=list)
+    """Key and id of each upload in parts that was aborted."""
 
     def ensure(self) -> bool:
         return False
@@ -58,6 +60,9 @@ class MemoryBucket:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         found = (self.head(key) for key in sorted(self.objects) if key.startswith(prefix))
         return (each for each in found if each is not None)
+
+    def abort_parts(self, key: str, upload_id: str) -> None:
+        self.aborted.append((key, upload_id))
 
     def presigned_get(self, key: str, seconds: int, *, internal: bool = True) -> str:
         assert key in self.objects

@@ -64,6 +64,8 @@ class World:
     """Cluster to the one whose identity a recovery gave it."""
     bad_backups: set[str] = field(default_factory=set)
     """Dates of backups that do not restore."""
+    lost_backups: set[str] = field(default_factory=set)
+    """Dates of backups whose snapshots somebody removed."""
     backup_health: BackupHealth = field(
         default_factory=lambda: BackupHealth(ok=True, reason="BackupRecent", message="")
     )

@@ -139,7 +139,13 @@ class BackupStore:
         }
 
     def delete(self, key: str) -> None:
-        """Delete one object of the cluster's backups."""
+        """Delete one object of the cluster's backups; with a claim go the parts that it had uploaded."""
+        date = self._date(key)
+        if key == names.backup_claim_key(self._cluster, date):
+            claim = self._claim_at(date)
+            if claim is not None and claim.upload_id:
+                # One that was completed is not there any more, which is as good.
+                self._bucket.abort_parts(names.backup_key(self._cluster, date), claim.upload_id)
         self._bucket.delete(key)
 
     def _claim_at(self, date: str) -> BackupClaim | None:

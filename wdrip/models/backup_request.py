@@ -35,6 +35,17 @@ class Verified(BaseModel):
     """What was wrong with the index, which was written anew; empty when nothing was."""
 
 
+class Retained(BaseModel):
+    """What a round of retention took out of the index: dates of backups."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    removed: tuple[str, ...] = ()
+    """There are enough without them."""
+    lost: tuple[str, ...] = ()
+    """Their snapshots were gone from the bucket."""
+
+
 class BackupClaim(BaseModel):
     """`claim.json` beside a snapshot: whose date it is, and how far that backup has come."""
 

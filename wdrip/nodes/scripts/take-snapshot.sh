@@ -26,9 +26,11 @@ etcd_at "$endpoint" snapshot save "$file" --command-timeout=3600s >/dev/null 2>"
 
 sha256sum "$file" >"$file.sha256" &
 hashing=$!
-own_hash_holds "$file" || fail "$SNAPSHOT_CORRUPTED" "the snapshot does not have the hash that etcd gave it"
+own_hash_holds "$file" &
+comparing=$!
 facts=$(tool snapshot status "$file" --write-out=json 2>"$file.log") ||
     fail "$SNAPSHOT_CORRUPTED" "the snapshot's structure is damaged: $(tail -1 "$file.log" | cut -c1-300)"
+wait "$comparing" || fail "$SNAPSHOT_CORRUPTED" "the snapshot does not have the hash that etcd gave it"
 wait "$hashing"
 revision=$(field revision <<<"$facts")
 if [[ $WDRIP_QUORUM == yes ]]; then

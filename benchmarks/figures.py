@@ -1,4 +1,4 @@
-"""The figures of `make bench`, as a table: medians of three, each with its limit.
+"""The figures of `make bench`, as a table, each with its limit.
 
 Needs root, the machine image and the software package (`hack/prepare-machines.sh`). Runs a local stack of its
 own in a temporary directory and removes it at the end.
@@ -22,6 +22,7 @@ from rich.table import Table
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from benchmarks import growth
 from starters.temporal import connect
 from tests.abandoned import remove_abandoned, told
 
@@ -56,7 +57,7 @@ Span = tuple[datetime, datetime]
 
 
 def main() -> int:
-    """Measure everything; exit code 1 when a figure is over its limit."""
+    """Measure everything, growth once, the rest three times; exit code 1 when a figure is over its limit."""
     remove_abandoned()
     with tempfile.TemporaryDirectory(prefix="wdrip-bench-") as folder:
         stack = _Stack(Path(folder))
@@ -67,6 +68,7 @@ def main() -> int:
                 rows = _measure(stack)
             finally:
                 stack.run(*down)
+        rows += growth.measure(Path(folder) / "growth")
     _print(rows)
     return 1 if any(value > limit for _, value, limit, _ in rows) else 0
 
@@ -197,7 +199,14 @@ def _covered(spans: Sequence[Span]) -> float:
 
 
 def _print(rows: Sequence[tuple[str, float, float, str]]) -> None:
-    table = Table("figure", "measured", "limit", "unit", "", title=f"medians of {_RUNS}")
+    table = Table(
+        "figure",
+        "measured",
+        "limit",
+        "unit",
+        "",
+        title=f"create and commands: medians of {_RUNS}; growth: once",
+    )
     for name, value, limit, unit in rows:
         table.add_row(name, f"{value:.2f}", f"{limit:g}", unit, "ok" if value <= limit else "OVER")
     Console().print(table)

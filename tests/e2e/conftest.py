@@ -9,6 +9,9 @@ import pytest
 
 from tests.abandoned import told
 from tests.e2e.host import host_network, traces
+from tests.e2e.kept import JOINED_SECONDS, Kept
+from tests.e2e.kept import NAME as KEPT
+from tests.e2e.leftovers import assert_nothing_left
 from tests.e2e.small import Small, small
 from tests.e2e.stack import BIN, Stack
 from tests.world.guide import guide_yaml
@@ -43,6 +46,23 @@ def _running(stack: Stack) -> Iterator[Stack]:
 def guide_config(stack: Stack, tmp_path: Path) -> "GuideConfig":
     """Writes the guide's config.yaml."""
     return GuideConfig(stack, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def kept(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """The guide's cluster, grown to three masters by the guide's command while somebody writes into it."""
+    folder = tmp_path_factory.mktemp("kept")
+    stack.wdrip("create", "--wait", "--config", str(GuideConfig(stack, folder).write(KEPT)))
+    kubeconfig = folder / "config.txt"
+    stack.wdrip("get", "-r", "kubeconfig", "-n", KEPT, "-w", str(kubeconfig))
+    cluster = Kept(stack, kubeconfig)
+    with cluster.growth:
+        said = cluster.edit("s/replicas: 1/replicas: 3/", "masterset")
+        assert "masterset.alibabacloud.com/masterset edited" in said
+        cluster.await_masters(3, 2 * JOINED_SECONDS)
+    yield cluster
+    stack.wdrip("delete", "-n", KEPT, "--yes", "--wait")
+    assert_nothing_left(stack, KEPT)
 
 
 @pytest.fixture(scope="session")

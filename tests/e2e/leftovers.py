@@ -16,7 +16,8 @@ def machines(stack: Stack, cluster: str) -> list[str]:
 
 def assert_nothing_left(stack: Stack, cluster: str) -> None:
     """Neither machine nor stack nor object of the cluster."""
-    assert machines(stack, cluster) == []
+    left = machines(stack, cluster)
+    assert left == [], left
     assert RosClient(stack.provider).find_stack(names.stack_name(cluster)) is None
     bucket = Bucket(stack.provider)
     kept = [each.key for each in bucket.list(f"{names.BUCKET_PREFIX}/")]

@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from localcloud.client import AdminClient
@@ -74,6 +75,12 @@ class Stack:
         command = [str(BIN / "temporal"), *arguments, "--address", self.temporal_address]
         return self._run(command, 0, _COMMAND_SECONDS)
 
+    def kubectl_edit(self, kubeconfig: Path, change: str, *what: str) -> str:
+        """`kubectl edit` by a person who makes the change of that sed script; its standard output."""
+        command = [str(self.kubectl_program), "--kubeconfig", str(kubeconfig), "edit", *what]
+        editor = {"EDITOR": f'sed --in-place "{change}"'}
+        return self._run(command, 0, _COMMAND_SECONDS, environment=editor).out
+
     def history(self, workflow: str) -> str:
         """The whole history of a workflow, as JSON text."""
         return self.temporal("workflow", "show", "--workflow-id", workflow, "--output", "json").out
@@ -109,14 +116,21 @@ class Stack:
             assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
             time.sleep(0.2)
 
-    def _run(self, command: list[str], code: int, seconds: float, stdin: str | None = None) -> Output:
+    def _run(
+        self,
+        command: list[str],
+        code: int,
+        seconds: float,
+        stdin: str | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Output:
         done = subprocess.run(
             command,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
-            env=self.environment,
+            env={**self.environment, **environment},
             cwd=self.home,
             check=False,
             timeout=seconds,

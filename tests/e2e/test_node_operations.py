@@ -4,7 +4,6 @@ a worker that come, reach each other, and go.
 The machines are the bare ones of the benchmark: no cloud is in between, so what fails is the script's own.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -18,25 +17,32 @@ from pathlib import Path
 import pytest
 
 from localcloud.images import default_cache
-from tests.e2e.bare import BareMachine
+from tests.e2e.bare import (
+    ENDPOINT,
+    POD_RANGE,
+    REPOSITORY,
+    TOKEN,
+    BareMachine,
+    add_voter,
+    bring_up,
+    etcd_members,
+    hand_over,
+    hand_over_secrets,
+    initialising,
+    installing,
+    join,
+    join_master,
+)
 from wdrip.models.node_pool import Taint
-from wdrip.models.observation import EtcdMember, Health
+from wdrip.models.observation import Health
 from wdrip.nodes import etcd_operations, operations
-from wdrip.nodes.etcd_report import read_report
-from wdrip.nodes.kubeadm import JoinInput, KubeadmInput, init_config, join_config
-from wdrip.nodes.operations import STILL_RUNNING, NodeOperation
+from wdrip.nodes.kubeadm import JoinInput, join_config
+from wdrip.nodes.operations import STILL_RUNNING
 from wdrip.nodes.package.build import BuiltPackage, build_package
 from wdrip.security.bundle import SecretsBundle
-from wdrip.security.handover import encrypt_for_machine
-from wdrip.security.machine_files import master_archive, worker_archive
-from wdrip.security.tokens import new_token
+from wdrip.security.machine_files import worker_archive
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(1800)]
-
-ENDPOINT = "apiserver.bare.wdrip"
-POD_RANGE = "172.16.0.0/16"
-REPOSITORY = "registry-vpc.cn-hangzhou.aliyuncs.com/acs"
-TOKEN = new_token()
 
 
 @pytest.fixture(scope="module")
@@ -70,48 +76,6 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BareMac
 def machine(machines: tuple[BareMachine, ...]) -> BareMachine:
     """The first master."""
     return machines[0]
-
-
-def installing(machine: BareMachine, package: BuiltPackage) -> NodeOperation:
-    url = machine.hand_over("package.tar.gz", package.archive)
-    return operations.install_package(url, package.sha256, "v1.20.2", REPOSITORY)
-
-
-def initialising(machine: BareMachine) -> NodeOperation:
-    given = KubeadmInput(
-        cluster_name="bare",
-        kubernetes_version="v1.20.2",
-        endpoint_name=ENDPOINT,
-        sans=("192.168.0.1",),
-        pod_cidr=POD_RANGE,
-        service_cidr="172.19.0.0/20",
-        dns_domain="cluster.domain",
-        node_mask=25,
-        proxy_mode="ipvs",
-        image_repository=REPOSITORY,
-        node=machine.node,
-    )
-    return operations.init_control_plane(init_config(given), machine.node.name)
-
-
-def hand_over(machine: BareMachine, archive: bytes) -> None:
-    certificate = operations.certificate_in(machine.succeed(operations.prepare_identity(machine.node.name)))
-    url = machine.hand_over("secrets.cms", encrypt_for_machine(archive, certificate))
-    machine.succeed(operations.receive_secrets(url, hashlib.sha256(archive).hexdigest()))
-
-
-def hand_over_secrets(machine: BareMachine, bundle: SecretsBundle) -> None:
-    hand_over(machine, master_archive(bundle, machine.node.name, machine.ip))
-
-
-def bring_up(machine: BareMachine, package: BuiltPackage) -> str:
-    """The road of a create; the output of its last step."""
-    machine.succeed(installing(machine, package))
-    machine.succeed(operations.set_endpoint_address(ENDPOINT, machine.ip))
-    machine.succeed(operations.start_first_etcd(machine.node.name, machine.ip, "uid"))
-    machine.succeed(initialising(machine))
-    machine.succeed(operations.configure_pod_network(machine.node.name, POD_RANGE, 25))
-    return machine.succeed(operations.wait_node_ready(machine.node.name, 120))
 
 
 def forget_successes(machine: BareMachine) -> None:
@@ -171,40 +135,6 @@ def test_diagnostics_tell_of_every_part(machine: BareMachine) -> None:
     assert len(output) < 24 * 1024
 
 
-def etcd_members(machine: BareMachine) -> dict[str, EtcdMember]:
-    """By node name, as this machine sees them."""
-    members = read_report(machine.succeed(etcd_operations.list_etcd_members()))
-    assert members is not None
-    return {member.name: member for member in members}
-
-
-def join(machine: BareMachine, joining: NodeOperation) -> None:
-    """The pod network is set up while the machine joins, as it may be."""
-    with ThreadPoolExecutor() as together:
-        network = together.submit(
-            machine.succeed, operations.configure_pod_network(machine.node.name, POD_RANGE)
-        )
-        machine.succeed(joining)
-        network.result()
-    machine.succeed(operations.wait_node_ready(machine.node.name, 120))
-
-
-def add_voter(first: BareMachine, second: BareMachine) -> str:
-    """The id of the new member."""
-    added = first.succeed(etcd_operations.add_etcd_learner(second.node.name, second.ip))
-    member = etcd_operations.added_member(added)
-    # As often as it may be sent.
-    first.succeed(etcd_operations.add_etcd_learner(second.node.name, second.ip))
-    endpoints = [f"https://{first.ip}:2379"]
-    starting = etcd_operations.start_joining_etcd(second.node.name, second.ip, "uid", member, endpoints)
-    second.succeed(starting)
-    learner = etcd_members(first)[second.node.name]
-    assert (learner.learner, learner.health) == (True, Health.HEALTHY)
-    first.succeed(etcd_operations.promote_etcd_member(member))
-    first.succeed(etcd_operations.promote_etcd_member(member))
-    return member
-
-
 def test_a_dead_learner_gets_no_vote(machines: tuple[BareMachine, ...], package: BuiltPackage) -> None:
     first = machines[0]
     added = first.succeed(etcd_operations.add_etcd_learner("never-there", "192.168.0.99"))
@@ -225,10 +155,11 @@ def test_a_second_master_and_a_worker_join(
         list(together.map(lambda each: each.succeed(installing(each, package)), (second, worker)))
     hand_over_secrets(second, bundle)
     hand_over(worker, worker_archive(bundle))
-    add_voter(first, second)
-    joining = join_config(JoinInput("v1.20.2", second.node, control_plane=True))
-    name = second.node.name
-    join(second, operations.join_control_plane(joining, name, ENDPOINT, first.ip, second.ip))
+    member = add_voter(first, second)
+    # As often as they may be sent.
+    first.succeed(etcd_operations.add_etcd_learner(second.node.name, second.ip))
+    first.succeed(etcd_operations.promote_etcd_member(member))
+    join_master(second, first)
     node = replace(
         worker.node,
         labels={"pool": "a"},

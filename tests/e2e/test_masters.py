@@ -1,0 +1,101 @@
+"""The guide's masters, from one to three to five to three to one, while somebody writes without pause.
+
+The step from one to three is the fixture's.
+"""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from tests.e2e.kept import JOINED_SECONDS, NAME, Kept
+from tests.e2e.writer import Writer
+
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(1500)]
+
+LEAVES_SECONDS = 150.0
+"""For a master on its way out, on a busy host; 15 s on an idle one."""
+
+ELECTION_SECONDS = 6.0
+"""etcd elects within two of its election time-outs of 1 s; the rest is what a client that gives a try 2 s
+needs to notice, on a busy host."""
+
+
+def test_growing_from_one_to_three_loses_no_write(kept: Kept) -> None:
+    assert kept.growth.acknowledged > 100
+    assert kept.growth.lost() == []
+
+
+def test_five_and_three_masters_bear_every_change_without_a_pause(kept: Kept) -> None:
+    kept.await_masters(3, JOINED_SECONDS)
+    with Writer(kept.kubeconfig) as writer:
+        kept.stack.wdrip("scale", "--name", NAME, "--target-count", "5")
+        kept.await_masters(5, 2 * JOINED_SECONDS)
+        assert "masterset scaled" in kept.kubectl("scale", "masterset", "masterset", "--replicas", "3")
+        kept.await_masters(3, 2 * LEAVES_SECONDS)
+    assert writer.acknowledged > 100
+    assert writer.lost() == []
+    assert writer.longest_silence() < ELECTION_SECONDS
+
+
+def test_even_and_many_masters_are_warned_about(kept: Kept) -> None:
+    before = kept.get("masterset", "masterset")["metadata"]["generation"]
+    kept.edit("s/replicas: 3/replicas: 8/", "masterset")
+    kept.stack.until(lambda: _accepted(kept, before + 1)["reason"] == "ManyMasters", 60, "the warning")
+    kept.edit("s/replicas: 8/replicas: 4/", "masterset")
+    kept.stack.until(lambda: _accepted(kept, before + 2)["reason"] == "EvenMasters", 60, "the warning")
+    assert "an odd number is better" in _accepted(kept, before + 2)["message"]
+    kept.edit("s/replicas: 4/replicas: 3/", "masterset")
+    # What was begun for the greater number goes again.
+    kept.await_masters(3, 2 * JOINED_SECONDS)
+
+
+def test_shrinking_to_one_loses_no_write(kept: Kept) -> None:
+    with Writer(kept.kubeconfig) as writer:
+        kept.edit("s/replicas: 3/replicas: 1/", "-n", "kube-system", "masterset")
+        kept.await_masters(1, 2 * LEAVES_SECONDS)
+    assert writer.acknowledged > 50
+    assert writer.lost() == []
+
+
+@pytest.mark.parametrize("replicas", [0, -1])
+def test_less_than_one_master_is_refused(kept: Kept, replicas: int) -> None:
+    patch = json.dumps({"spec": {"replicas": replicas}})
+    said = kept.refusal("patch", "masterset", "masterset", "--type", "merge", "-p", patch)
+    assert "spec.replicas" in said
+    assert "greater than or equal to 1" in said
+
+
+def test_a_master_set_of_another_name_is_refused(kept: Kept) -> None:
+    other = """
+apiVersion: alibabacloud.com/v1
+kind: MasterSet
+metadata: {name: second}
+spec: {replicas: 3}
+"""
+    said = kept.refusal("apply", "-f", "-", stdin=other)
+    assert "metadata.name" in said
+    assert "masterset" in said
+
+
+def test_what_was_done_is_told_by_operations_and_events(kept: Kept) -> None:
+    table = kept.stack.wdrip("get", "-r", "operations", "-n", NAME).out
+    assert table.splitlines()[0].split() == ["TIME", "SECONDS", "OPERATION", "SUBJECT", "OUTCOME", "WHY"]
+    done = kept.operations()
+    # A backup comes before every change to the membership.
+    changes = [each["what"] for each in done if each["what"] in ("BackUp", "RemoveMember")]
+    assert "RemoveMember" in changes
+    assert all(earlier == "BackUp" for earlier, later in pairwise(changes) if later == "RemoveMember")
+    assert all(each["why"] for each in done)
+    events = kept.kubectl("get", "events", "--field-selector", "involvedObject.kind=MasterSet")
+    assert "RemoveMember" in events
+
+
+def _accepted(kept: Kept, generation: int) -> dict[str, str]:
+    """The condition Accepted, once a status has taken notice of the generation."""
+    status = kept.get("masterset", "masterset").get("status", {})
+    found = {each["type"]: each for each in status.get("conditions", ())}
+    if status.get("observedGeneration") != generation:
+        return {"reason": "", "message": ""}
+    accepted: dict[str, str] = found["Accepted"]
+    return accepted

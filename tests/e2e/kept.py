@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -108,12 +109,14 @@ class Kept:
         )
         return done
 
-    def done_to(self, subject: str, since: int = 0) -> list[str]:
-        """The kinds of successful operations on a machine after the first `since`."""
+    def done_to(self, subject: str, since: datetime) -> list[str]:
+        """The kinds of successful operations on a machine since then."""
         return [
             each["what"]
-            for each in self.operations()[since:]
-            if subject in each["subject"] and each["outcome"] == "done"
+            for each in self.operations()
+            if subject in each["subject"]
+            and each["outcome"] == "done"
+            and datetime.fromisoformat(each["started"]) >= since
         ]
 
     def await_masters(self, count: int, seconds: float) -> None:

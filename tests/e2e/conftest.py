@@ -61,7 +61,7 @@ def kept(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kep
         assert "masterset.alibabacloud.com/masterset edited" in said
         cluster.await_masters(3, 2 * JOINED_SECONDS)
     yield cluster
-    stack.wdrip("delete", "-n", KEPT, "--yes", "--wait")
+    stack.wdrip("delete", "-n", KEPT, "--delete-backups", "--yes", "--wait")
     assert_nothing_left(stack, KEPT)
 
 

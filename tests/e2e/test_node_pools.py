@@ -123,10 +123,10 @@ def test_a_budget_that_blocks_a_drain_is_named_and_the_pool_goes_when_it_does_no
     ("spec", "words"),
     [
         ("infra: {desiredCapacity: -1}", "spec.infra.desiredCapacity"),
-        ("infra: {desiredCapacity: 1, disk: {size: 3T}}", "spec.infra.disk.size"),
-        ("infra: {desiredCapacity: 1}, autoscaling: {min: 1}", "spec.autoscaling.max"),
+        ("infra: {desiredCapacity: 1, disk: {size: 3T, type: cloud_essd}}", "spec.infra.disk.size"),
+        ("infra: {desiredCapacity: 1}, autoscaling: {min: 1}", 'missing required field "max"'),
         ("infra: {desiredCapacity: 1, colour: blue}", "colour"),
-        ("labels: {tier: batch}", "spec.infra"),
+        ("labels: {tier: batch}", 'missing required field "infra"'),
     ],
 )
 def test_what_the_schema_can_say_is_refused_at_once(kept: Kept, spec: str, words: str) -> None:

@@ -1,16 +1,16 @@
 """What a person allows wdrip to do about a lost quorum."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from wdrip.models.reading import Document, refuse
+from wdrip.models.reading import Document, Whole, refuse
 
 
 class QuorumLossPolicy(Document):
     """What wdrip does when a cluster has lost its quorum for good."""
 
-    act_after_seconds: int | None = Field(
+    act_after_seconds: Annotated[Whole, Field(le=366 * 86_400)] | None = Field(
         None,
         alias="actAfterSeconds",
         description="Recover without consent when the loss has lasted this long, at least 300; by default a "

@@ -170,6 +170,16 @@ def test_a_dump_is_read_back_as_the_same_configuration() -> None:
         ("backup", {"intervalSeconds": 59}, "backup.intervalSeconds: is below a minute; write 60 or more"),
         ("backup", {"cron": "at noon"}, "backup.cron: must have five fields (minute hour day month weekday)"),
         ("backup", {"tiers": {"day": 1}}, "backup.tiers.day: is unknown; did you mean `daily`?"),
+        (
+            "quorumLoss",
+            {"actAfterSeconds": 299},
+            "quorumLoss.actAfterSeconds: is below five minutes; write 300 or more",
+        ),
+        ("quorumLoss", {"actAfterSeconds": "600"}, "quorumLoss.actAfterSeconds: must be a whole number"),
+        ("quorumLoss", {"actAfterSeconds": True}, "quorumLoss.actAfterSeconds: must be a whole number"),
+        ("quorumLoss", {"actAfterSeconds": 10**12}, "quorumLoss.actAfterSeconds: input should be less than"),
+        ("quorumLoss", {"actAfter": 600}, "quorumLoss.actAfter: is unknown; did you mean `actAfterSeconds`"),
+        ("quorumloss", {}, "quorumloss: is unknown; did you mean `quorumLoss`?"),
     ],
 )
 def test_what_cannot_work_is_refused_in_one_line(path: str, value: object, line: str) -> None:
@@ -188,6 +198,13 @@ def test_backups_are_taken_as_the_guide_says_unless_the_file_says_otherwise() ->
         7,
         3600,
     )
+
+
+def test_a_lost_quorum_waits_for_a_person_unless_the_file_says_otherwise() -> None:
+    assert ClusterConfig.from_yaml(yaml.safe_dump(GUIDE)).quorum_loss.act_after_seconds is None
+    config = ClusterConfig.from_yaml(changed("quorumLoss", {"actAfterSeconds": 300})).without_token()
+    assert config.quorum_loss.act_after_seconds == 300
+    assert ClusterConfig.model_validate_json(config.model_dump_json()) == config
 
 
 @pytest.mark.parametrize(
@@ -288,3 +305,5 @@ def test_the_schema_describes_every_key_in_the_files_own_words() -> None:
     assert set(network["properties"]) == {"mode", "podcidr", "svccidr", "domain", "netMask"}
     assert all(each.get("description") for each in network["properties"].values())
     assert "kubeadmToken" in schema["$defs"]["Kubernetes"]["properties"]
+    assert schema["properties"]["quorumLoss"] == {"$ref": "#/$defs/QuorumLossPolicy"}
+    assert set(schema["$defs"]["QuorumLossPolicy"]["properties"]) == {"actAfterSeconds"}

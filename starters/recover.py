@@ -31,11 +31,12 @@ def command(name: str, source: str | None, date: str | None, yes: bool, wait: bo
 
     if source == name:
         raise InvalidInput("--from", f"is {name} itself", f"leave it out to recover {name} in place")
+    request = _request(source or "", date, yes)
     require_terminal(yes)
-    return asyncio.run(_recover(name, source or "", date, yes, wait))
+    return asyncio.run(_recover(name, request, wait))
 
 
-async def _recover(name: str, source: str, date: str | None, yes: bool, wait: bool) -> int:
+async def _recover(name: str, request: "RecoverRequest", wait: bool) -> int:
     from starters.cluster_workflow import request_approve, request_recover, request_withdraw
     from starters.follow import follow
     from starters.log import log
@@ -50,33 +51,32 @@ async def _recover(name: str, source: str, date: str | None, yes: bool, wait: bo
     client = await connect(config.temporal.address, config.temporal.namespace)
     await require_worker(client)
     record = await asyncio.to_thread(lambda: require_record(open_bucket(provider), name))
-    person = getpass.getuser()
-    offered = await request_recover(client, _request(source, date, yes, person), record)
+    offered = await request_recover(client, request, record)
     for note in offered.notes:
         log(f"note: {note}")
     offer = offered.offer
     if offer is None:
         raise InvalidInput("--name", f"nothing of {name} can be recovered", "see `wdrip get -r backup`")
     print(describe(offer.plan))
-    if not yes:
+    if not request.consented:
         if not consents(offer):
             await request_withdraw(client, name)
             log("nothing was changed")
             return DONE
-        approval = ApproveRequest(restores=offer.plan.backup.date, approved_by=person)
+        approval = ApproveRequest(restores=offer.plan.backup.date, approved_by=request.requested_by)
         for note in (await request_approve(client, name, approval)).notes:
             log(f"note: {note}")
     log(f"watch the recovery with command:  [ wdrip watch --name {name} ]")
     return await follow(client, name, StackResources(provider)) if wait else DONE
 
 
-def _request(source: str, date: str | None, yes: bool, person: str) -> "RecoverRequest":
+def _request(source: str, date: str | None, yes: bool) -> "RecoverRequest":
     from pydantic import ValidationError
 
     from wdrip.models.recovery import RecoverRequest
 
     try:
-        return RecoverRequest(source=source, date=date, consented=yes, requested_by=person)
+        return RecoverRequest(source=source, date=date, consented=yes, requested_by=getpass.getuser())
     except ValidationError:
         raise InvalidInput(
             "--backup", f"`{date}` is not a date", "write it as `wdrip get -r backup` does: 20211002-1024"

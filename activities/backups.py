@@ -42,7 +42,7 @@ class Backups:
         date, claim = store.claim(task.attempt_id, datetime.now(UTC))
         entry = store.entry(date)
         if entry is None:
-            beyond = _newest_revision(store.index()) if task.from_survivor else None
+            beyond = _newest_revision(store.index(), record.uid) if task.from_survivor else None
             entry = self._taken(record, store, date, claim, beyond)
         if not entry.good:
             raise PermanentError(f"backup {date} of {record.name} is bad: {entry.complaint}; take another")
@@ -156,6 +156,7 @@ def running_cluster(clients: Clients, request: BackupRequest) -> ClusterRecord:
     return record
 
 
-def _newest_revision(index: BackupIndex) -> int:
-    """Of the newest good backup; 0 when there is none."""
-    return next((each.revision for each in index.entries if each.good), 0)
+def _newest_revision(index: BackupIndex, cluster_uid: str) -> int:
+    """Of the newest good backup of this very cluster; 0 when there is none."""
+    own = (each for each in index.entries if each.cluster_uid == cluster_uid)
+    return next((each.revision for each in own if each.good), 0)

@@ -57,11 +57,14 @@ class RecoveryOffers:
         return plan
 
     def _uid(self, task: OfferTask, source: str) -> str:
-        """Of the source as the bucket's index knows it; empty when its entry is gone."""
+        """Of the source as the bucket's index knows it; empty when its entry is gone or damaged."""
         if source == task.record.name:
             return task.record.uid
         found = self._clients.bucket(task.record.provider).get(names.cluster_key(source))
-        return "" if found is None else ClusterRecord.model_validate_json(found).uid
+        try:
+            return "" if found is None else ClusterRecord.model_validate_json(found).uid
+        except ValidationError:
+            return ""
 
     def _key_id(self, record: ClusterRecord) -> str:
         return load_key(self._clients.provider(record.provider)).id

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from tests.activities.recoveries import Recovery, secrets_of
+from tests.activities.scripted import ZONES, ScriptedCloud
 from tests.world.cloud import MemoryCloud
 from tests.world.guide import guide_config
 from tests.world.stocked import stock
+from wdrip import names
+from wdrip.clients.ros import Stack
 from wdrip.models.cluster import ClusterRecord, InfrastructureOutputs, Machine, Phase, Versions
 
 Run = Callable[..., Any]
@@ -85,3 +89,19 @@ def outputs() -> InfrastructureOutputs:
         master_role="c1-master-role",
         worker_role="c1-worker-role",
     )
+
+
+@pytest.fixture
+def recovery(tmp_path: Path, run: Run, record: ClusterRecord) -> Recovery:
+    """A running cluster with its stack in two zones and its secrets; no machines yet."""
+    cloud = ScriptedCloud(tmp_path)
+    stock(cloud)
+    outputs = {**cloud.outputs, "VSwitchIds": {zone: f"vsw-{zone}" for zone in ZONES}}
+    cloud.stacks.stacks["stack-1"] = Stack("stack-1", record.name, "CREATE_COMPLETE", "", outputs, {})
+    cloud.stacks.outputs, cloud.stacks.parameters["stack-1"] = outputs, {}
+    iaas = record.config.iaas.model_copy(update={"zones": list(ZONES)})
+    changes = {"config": record.config.model_copy(update={"iaas": iaas}), "phase": Phase.RUNNING}
+    recovery = Recovery(cloud, run, record.model_copy(update={**changes, "stack_id": "stack-1"}))
+    own = names.secrets_key(record.name)
+    recovery.objects[own] = recovery.sealed(secrets_of(record.name), own)
+    return recovery

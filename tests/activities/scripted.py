@@ -1,7 +1,7 @@
 """A cluster's API and machines for the steps: what they hold is plain, and every change is remembered."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.world.cloud import MemoryApi, MemoryCloud, MemoryMachines
@@ -9,7 +9,7 @@ from wdrip import names
 from wdrip.clients.ecs import CommandResult, Instance, InstanceType, Zone
 from wdrip.clients.errors import OutOfStockError
 from wdrip.clients.kubernetes import NodeState
-from wdrip.errors import TemporaryError
+from wdrip.errors import PermanentError, TemporaryError
 
 Json = dict[str, Any]
 
@@ -21,6 +21,8 @@ class ScriptedApi(MemoryApi):
     """Nodes, pools, pods and budgets as JSON; `changes` in order. `down`: it does not answer."""
 
     node_items: dict[str, Json] = field(default_factory=dict)
+    leases: dict[str, str] = field(default_factory=dict)
+    """When a Node's kubelet last renewed its lease, by the Node's name."""
     pools: dict[str, Json] = field(default_factory=dict)
     masters: Json | None = None
     pods: list[Json] = field(default_factory=list)
@@ -39,7 +41,17 @@ class ScriptedApi(MemoryApi):
 
     def list_node_leases(self) -> list[Json]:
         self._answer()
-        return []
+        return [
+            {"metadata": {"name": name}, "spec": {"renewTime": renewed}}
+            for name, renewed in self.leases.items()
+        ]
+
+    def nodes(self) -> list[NodeState]:
+        self._answer()
+        return [
+            NodeState(name, item["status"]["conditions"][0]["status"] == "True", "", "v1.20.2")
+            for name, item in self.node_items.items()
+        ]
 
     def list_pods(self, node: str = "") -> list[Json]:
         return [each for each in self.pods if node in ("", each["spec"]["nodeName"])]
@@ -58,7 +70,7 @@ class ScriptedApi(MemoryApi):
         return self.pools.get(name)
 
     def node(self, name: str) -> NodeState | None:
-        return NodeState(name, True, "", "v1.20.2") if name in self.node_items else None
+        return next((each for each in self.nodes() if each.name == name), None)
 
     def set_unschedulable(self, node: str, unschedulable: bool) -> bool:
         self.changes.append(("unschedulable", node, unschedulable))
@@ -72,6 +84,12 @@ class ScriptedApi(MemoryApi):
     def delete_node(self, name: str) -> None:
         self.changes.append(("delete node", name))
         self.node_items.pop(name, None)
+
+    def change_node_pool(self, name: str, changes: Json) -> None:
+        self.changes.append(("change", name, changes))
+
+    def delete_pods(self, namespace: str, labels: str) -> None:
+        self.changes.append(("delete pods", namespace, labels))
 
     def set_desired_capacity(self, pool: str, desired: int) -> None:
         self.changes.append(("desired", pool, desired))
@@ -104,6 +122,8 @@ class ScriptedMachines(MemoryMachines):
     """What `list-etcd-members` prints."""
     emptied: set[str] = field(default_factory=set)
     """Instance ids of machines whose etcd data are gone."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    """What an operation prints, by its name."""
 
     def zones(self) -> list[Zone]:
         types = frozenset({"ecs.c6.xlarge", "ecs.c7.xlarge"})
@@ -143,13 +163,31 @@ class ScriptedMachines(MemoryMachines):
         self.machines[instance_id] = made
         return made
 
+    def start_instance(self, instance_id: str) -> None:
+        self._switch(instance_id, "Stopped", "Running")
+
+    def stop_instance(self, instance_id: str, *, force: bool = False) -> None:
+        assert force
+        self._switch(instance_id, "Running", "Stopped")
+
+    def _switch(self, instance_id: str, before: str, after: str) -> None:
+        machine = self.machines[instance_id]
+        if machine.status != before:
+            raise PermanentError(f"IncorrectInstanceStatus: {instance_id} is {machine.status}")
+        self.machines[instance_id] = replace(machine, status=after)
+
+    def tag_instances(self, instance_ids: Sequence[str], tags: Mapping[str, str]) -> None:
+        for instance_id in instance_ids:
+            machine = self.machines[instance_id]
+            self.machines[instance_id] = replace(machine, tags={**machine.tags, **tags})
+
     def command_result(self, invocation_id: str, instance_id: str) -> CommandResult | None:
         if self.silent:
             return None
         _, name, _ = self.commands[int(invocation_id.removeprefix("t-")) - 1]
         if self.machines[instance_id].name in self.broken:
             return CommandResult("t-1", instance_id, "Failed", 1, "it broke", 0, "", "")
-        output = self.certificate if "identity" in name else "member: abc"
+        output = self.outputs.get(name, self.certificate if "identity" in name else "member: abc")
         if name == "list-etcd-members":
             output = self.report
         if name == "look-at-etcd-data":

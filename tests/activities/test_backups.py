@@ -16,6 +16,7 @@ from activities.tasks import BackupTask, VerifyTask
 from tests.activities.conftest import Run
 from tests.activities.scripted import ScriptedCloud, ScriptedMachines
 from tests.activities.test_steps import REPORT
+from tests.wdrip.backup_entries import entry
 from tests.world.stocked import stock
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
@@ -28,6 +29,10 @@ from wdrip.nodes.backup_operations import UPLOAD_FAILED
 
 SNAPSHOT = b"a snapshot of etcd"
 CIPHERTEXT = b"what nobody can read"
+WITHOUT_QUORUM = REPORT.replace('"health": true', '"health": false').replace(
+    '"member_id": 2, "revision": 5', '"member_id": 2, "revision": 7'
+)
+"""Both members answer, at revisions 5 and 7, and neither reaches the other."""
 DAMAGED = "its sha256 is not the one of the index"
 
 
@@ -64,14 +69,15 @@ class BackupMachines(ScriptedMachines):
 def _facts(content: str) -> str:
     marker = re.search(r"WDRIP_MARKER=(\S+)", content)
     assert marker
+    writes = "WDRIP_QUORUM=yes" in content
     return json.dumps(
         {
             "sha256": hashlib.sha256(SNAPSHOT).hexdigest(),
             "size": len(SNAPSHOT),
             "revision": 100,
             "total_keys": 50,
-            "live_keys": 40,
-            "marker": marker[1],
+            "live_keys": 40 if writes else None,
+            "marker": marker[1] if writes else "",
             "etcd_version": "3.4.23",
         }
     )
@@ -115,8 +121,10 @@ class Keeper:
     def objects(self) -> dict[str, bytes]:
         return self.cloud.oss.objects
 
-    def take(self, attempt: str) -> BackupEntry:
-        task = BackupTask(record=self.record, reason="by hand", attempt_id=attempt)
+    def take(self, attempt: str, *, from_survivor: bool = False) -> BackupEntry:
+        task = BackupTask(
+            record=self.record, reason="by hand", attempt_id=attempt, from_survivor=from_survivor
+        )
         entry: BackupEntry = self.run(Backups(self.cloud.clients()).take_backup, task)
         return entry
 
@@ -324,3 +332,62 @@ def test_a_drill_is_due_when_the_policy_wants_one(keeper: Keeper) -> None:
     assert keeper.due() == entry.date
     keeper.verify()
     assert keeper.due() == ""
+
+
+# --- before a recovery ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def survivors(keeper: Keeper) -> Keeper:
+    """A cluster whose members have lost each other."""
+    keeper.cloud.machines.report = WITHOUT_QUORUM
+    return keeper
+
+
+def enter(keeper: Keeper, date: str, standing: Standing, **facts: Any) -> None:
+    keeper.store.enter(entry(date, standing, **{"name": "c1", "cluster_uid": "uid-1", **facts}))
+
+
+def test_the_living_member_that_holds_most_is_saved_without_a_marker(survivors: Keeper) -> None:
+    enter(survivors, "20211002-1014", Standing.SOUND, revision=6)
+    saved = survivors.take("first", from_survivor=True)
+    assert (saved.member, saved.marker, saved.live_keys) == ("192.168.0.2.i-m2", "", None)
+    assert saved.standing is Standing.SOUND
+    with pytest.raises(TemporaryError, match="no etcd member is healthy"):
+        survivors.take("on schedule")
+
+
+def test_what_is_backed_up_already_is_not_saved_again(survivors: Keeper) -> None:
+    enter(survivors, "20211002-1014", Standing.SOUND, revision=7)
+    with pytest.raises(PermanentError, match="no living member of etcd holds more than revision 7"):
+        survivors.take("first", from_survivor=True)
+    assert "take-snapshot" not in [name for _, name, _ in survivors.cloud.machines.commands]
+
+
+@pytest.mark.parametrize(
+    ("standing", "facts"),
+    [
+        (Standing.BAD, {}),
+        (Standing.UNVERIFIED, {}),
+        (Standing.SOUND, {"cluster_uid": "uid-former"}),
+    ],
+    ids=["bad", "not looked at", "of a former cluster of the name"],
+)
+def test_a_backup_that_could_not_be_restored_holds_nothing(
+    survivors: Keeper, standing: Standing, facts: dict[str, Any]
+) -> None:
+    enter(survivors, "20211002-1024", standing, revision=99, **facts)
+    assert survivors.take("first", from_survivor=True).good
+
+
+def test_with_a_quorum_it_is_a_backup_as_ever(keeper: Keeper) -> None:
+    enter(keeper, "20211002-1014", Standing.SOUND, revision=99)
+    assert keeper.take("first", from_survivor=True).marker.startswith("uid-1/")
+
+
+def test_what_no_master_tells_is_not_waited_for(keeper: Keeper) -> None:
+    keeper.cloud.machines.broken = {"i-m1", "i-m2"}
+    with pytest.raises(PermanentError, match="no master tells etcd's members"):
+        keeper.take("first", from_survivor=True)
+    with pytest.raises(TemporaryError, match="no master tells etcd's members"):
+        keeper.take("second")

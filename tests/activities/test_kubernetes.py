@@ -30,16 +30,16 @@ def task(record: ClusterRecord, machine: Machine) -> NodeTask:
 def test_a_node_is_waited_for_through_the_public_endpoint(
     cloud: MemoryCloud, run: Run, kubernetes: Kubernetes, task: NodeTask
 ) -> None:
-    cloud.api.nodes = [None, NodeState(NODE, False, "cni plugin not initialized", "v1.20.2")]
+    cloud.api.looks = [None, NodeState(NODE, False, "cni plugin not initialized", "v1.20.2")]
     run(kubernetes.await_node_ready, task)
-    assert cloud.api.nodes == []
+    assert cloud.api.looks == []
     assert cloud.api.server == "https://127.47.0.1:6443"
 
 
 def test_a_node_that_does_not_become_ready_is_told_with_its_own_reason(
     cloud: MemoryCloud, run_late: Run, kubernetes: Kubernetes, task: NodeTask
 ) -> None:
-    cloud.api.nodes = [NodeState(NODE, False, "cni plugin not initialized", "v1.20.2")] * 10**4
+    cloud.api.looks = [NodeState(NODE, False, "cni plugin not initialized", "v1.20.2")] * 10**4
     with pytest.raises(PermanentError, match=f"node {NODE} to be Ready; last seen: cni plugin not init"):
         run_late(kubernetes.await_node_ready, task)
 

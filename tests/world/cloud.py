@@ -186,7 +186,11 @@ class MemoryMachines:
         return found
 
     def instances(self, *, ids: Sequence[str] | None = None, tags: Mapping[str, str]) -> list[Instance]:
-        return [one for one in self.machines.values() if tags.items() <= dict(one.tags).items()]
+        return [
+            one
+            for one in self.machines.values()
+            if (ids is None or one.instance_id in ids) and tags.items() <= dict(one.tags).items()
+        ]
 
     def delete_instance(self, instance_id: str) -> None:
         self.machines.pop(instance_id, None)
@@ -215,15 +219,16 @@ def answer(exit_code: int | None, output: str = "", error_code: str = "", status
 
 @dataclass
 class MemoryApi:
-    """A cluster's API: nodes, definitions and objects."""
+    """A cluster's API: definitions and objects."""
 
-    nodes: list[NodeState | None] = field(default_factory=list)
+    looks: list[NodeState | None] = field(default_factory=list)
+    """What `node` gives, look by look; then the Node is Ready."""
     definitions: list[str] = field(default_factory=list)
     objects: list[tuple[str, str]] = field(default_factory=list)
     server: str = ""
 
     def node(self, name: str) -> NodeState | None:
-        return self.nodes.pop(0) if self.nodes else NodeState(name, True, "", "v1.20.2")
+        return self.looks.pop(0) if self.looks else NodeState(name, True, "", "v1.20.2")
 
     def apply_definition(self, definition: dict[str, Any]) -> None:
         self.definitions.append(definition["metadata"]["name"])

@@ -61,6 +61,7 @@ for _name in (
     "StopInstance",
     "RebootInstance",
     "DeleteInstance",
+    "TagResources",
     "DescribeCloudAssistantStatus",
     "RunCommand",
     "DescribeInvocationResults",
@@ -283,6 +284,36 @@ def test_a_machine_that_cannot_be_deleted_yet_is_temporary(ecs: EcsClient, answe
     answers["DeleteInstance"] = ApiError(403, "IncorrectInstanceStatus.Initializing", "Wait.")
     with pytest.raises(TemporaryError):
         ecs.delete_instance("i-1")
+
+
+def test_machines_are_tagged_in_batches_of_what_one_call_takes(
+    ecs: EcsClient, answers: dict[str, Any]
+) -> None:
+    answers["TagResources"] = {}
+    ids = [f"i-{number}" for number in range(60)]
+    ecs.tag_instances(ids, {"wdrip/role": "retired", "wdrip/recovery": "a"})
+    tagged = [
+        [each[f"ResourceId.{n}"] for n in range(1, 51) if f"ResourceId.{n}" in each]
+        for each in calls("TagResources")
+    ]
+    assert tagged == [ids[:50], ids[50:]]
+    params = asked("TagResources")
+    assert params["ResourceType"] == "instance"
+    assert {params[f"Tag.{n}.Key"]: params[f"Tag.{n}.Value"] for n in (1, 2)} == {
+        "wdrip/role": "retired",
+        "wdrip/recovery": "a",
+    }
+
+
+def test_no_machines_need_no_tags(ecs: EcsClient) -> None:
+    ecs.tag_instances([], {"wdrip/role": "retired"})
+    assert calls("TagResources") == []
+
+
+def test_a_machine_that_is_gone_cannot_be_tagged(ecs: EcsClient, answers: dict[str, Any]) -> None:
+    answers["TagResources"] = ApiError(404, "InvalidResourceId.NotFound", "Gone.")
+    with pytest.raises(NotFoundError, match="cannot tag machines i-1, i-2"):
+        ecs.tag_instances(["i-1", "i-2"], {"wdrip/role": "retired"})
 
 
 @pytest.mark.parametrize(

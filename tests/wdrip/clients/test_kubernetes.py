@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -45,6 +46,8 @@ class ApiServer:
         self.url = url
         self.answers: dict[str, tuple[int, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.query: dict[str, list[str]] = {}
+        """Of the latest request."""
 
 
 @contextmanager
@@ -59,7 +62,8 @@ def api_server(bundle: SecretsBundle, folder: Path) -> Iterator[ApiServer]:
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            path = self.path.partition("?")[0]
+            path, _, query = self.path.partition("?")
+            state.query = parse_qs(query)
             state.asked.append((f"{self.command} {path}", self.headers.get("Content-Type", ""), body))
             status, answer = state.answers.get(f"{self.command} {path}", (404, {"reason": "NotFound"}))
             text = json.dumps(answer).encode()
@@ -270,6 +274,27 @@ def test_a_pool_that_was_changed_meanwhile_keeps_its_finalizers(server: ApiServe
     with pytest.raises(TemporaryError):
         api.set_finalizers(pool, ["f"])
     assert server.asked[-1][2] == {"metadata": {"finalizers": ["f"], "resourceVersion": "7"}}
+
+
+def test_a_pool_is_changed_where_it_is_said_and_nowhere_else(server: ApiServer, api: ClusterApi) -> None:
+    path = "PATCH /apis/alibabacloud.com/v1/nodepools/p"
+    server.answers[path] = (200, {})
+    changes = {"spec": {"infra": {"zones": None}}}
+    api.change_node_pool("p", changes)
+    assert server.asked[-1] == (path, "application/merge-patch+json", changes)
+
+
+def test_a_pool_that_is_gone_cannot_be_changed(api: ClusterApi) -> None:
+    with pytest.raises(NotFoundError, match="cannot change node pool p"):
+        api.change_node_pool("p", {"spec": {}})
+
+
+def test_only_the_pods_with_these_labels_are_deleted(server: ApiServer, api: ClusterApi) -> None:
+    path = "DELETE /api/v1/namespaces/kube-system/pods"
+    server.answers[path] = (200, {})
+    api.delete_pods("kube-system", "k8s-app=kube-proxy")
+    assert [call for call, _, _ in server.asked] == [path]
+    assert server.query == {"labelSelector": ["k8s-app=kube-proxy"]}
 
 
 def test_an_event_that_was_told_is_not_told_twice(server: ApiServer, api: ClusterApi) -> None:

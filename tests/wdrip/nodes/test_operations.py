@@ -50,6 +50,7 @@ def every_operation() -> list[NodeOperation]:
         operations.join_worker(LONG_YAML, NODE, ENDPOINT_NAME, "192.168.0.99"),
         operations.configure_pod_network(NODE, "172.16.0.0/16", 25),
         operations.wait_node_ready(NODE, 120),
+        operations.list_nodes(),
         operations.collect_diagnostics(),
         operations.restart_services(),
         operations.leave_cluster(),
@@ -226,3 +227,23 @@ def test_a_failing_script_ends_with_a_clear_line(sandbox: Sandbox) -> None:
     result = sandbox.launch(operations.prepare_identity("m1"))
     assert result.code == 9
     assert result.output.rstrip().splitlines()[-1].startswith("ERROR: line ")
+
+
+def test_nodes_are_listed_and_read_out_of_a_log(sandbox: Sandbox) -> None:
+    other = "virtual-kubelet"
+    sandbox.program("kubectl", f"#!/bin/bash\necho node/{NODE}\necho node/{other}\n")
+    result = sandbox.launch(operations.list_nodes())
+    assert result.code == 0, result.output
+    assert operations.names_in(f"10:24:00 a line before\n{result.output}") == (NODE, other)
+
+
+def test_a_cluster_without_nodes_has_none(sandbox: Sandbox) -> None:
+    sandbox.program("kubectl", "#!/bin/bash\n")
+    result = sandbox.launch(operations.list_nodes())
+    assert (result.code, operations.names_in(result.output)) == (0, ())
+
+
+def test_an_api_server_that_does_not_answer_is_not_a_cluster_without_nodes(sandbox: Sandbox) -> None:
+    sandbox.program("kubectl", "#!/bin/bash\necho 'the server is away' >&2\nexit 1\n")
+    result = sandbox.launch(operations.list_nodes())
+    assert result.code not in (0, operations.STILL_RUNNING)

@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from wdrip.errors import TemporaryError
+from wdrip.errors import PermanentError, TemporaryError
 from wdrip.models.observation import EtcdMember, Health
-from wdrip.planning.backup_source import backup_source
+from wdrip.planning.backup_source import backup_source, surviving_source
 
 
 def member(name: str, **changes: object) -> EtcdMember:
@@ -40,3 +40,22 @@ def test_the_choice_does_not_hang_on_the_lists_order(members: list[EtcdMember], 
 def test_with_nobody_fit_it_is_tried_again_later(members: list[EtcdMember]) -> None:
     with pytest.raises(TemporaryError, match="no etcd member is healthy"):
         backup_source(members)
+
+
+SURVIVORS = [
+    member("little", health=Health.UNHEALTHY, revision=7),
+    member("most", health=Health.UNHEALTHY, revision=9),
+    member("silent", health=Health.UNHEALTHY),
+    member("learner", learner=True, revision=99),
+    member("", revision=99),
+]
+
+
+def test_without_a_quorum_the_voter_that_holds_most_is_chosen() -> None:
+    assert {surviving_source(order, 8).name for order in permutations(SURVIVORS)} == {"most"}
+
+
+@pytest.mark.parametrize("members", [[], SURVIVORS])
+def test_a_survivor_that_holds_no_more_than_a_backup_is_of_no_use(members: list[EtcdMember]) -> None:
+    with pytest.raises(PermanentError, match="no living member of etcd holds more than revision 9"):
+        surviving_source(members, 9)

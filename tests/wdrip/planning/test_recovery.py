@@ -160,6 +160,12 @@ def test_the_loss_is_told_in_age_and_revisions() -> None:
     )
 
 
+@pytest.mark.parametrize("last_revision", [None, 99, 100])
+def test_nothing_is_counted_as_lost_that_the_backup_holds(last_revision: int | None) -> None:
+    found = plan(index_of(Standing.SOUND), last_revision=last_revision)
+    assert found.loss.endswith("that is after revision 100")
+
+
 EVERY_WAY = [recovery_steps(in_place=here) for here in (True, False)]
 
 

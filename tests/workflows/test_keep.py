@@ -219,6 +219,10 @@ async def test_a_delete_during_a_step_ends_it_and_leaves_nothing(stage: Stage, s
     stage.world.cluster.scale(3)
     await stage.until_called(step)
     await stage.delete()
+    # At once: whoever follows it would take `keep, Running` for its end.
+    progress = await stage.progress()
+    assert progress.operation == "delete"
+    assert progress.phase in (Phase.DELETING, Phase.DELETED)
 
     assert "deleted" in await stage.result()
     assert stage.world.billed() == []

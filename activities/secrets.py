@@ -42,8 +42,11 @@ class Secrets:
 
     @activity.defn(no_thread_cancel_exception=True)
     def remove_secrets(self, record: ClusterRecord) -> None:
-        """Delete the sealed bundle."""
-        self._clients.bucket(record.provider).delete(names.secrets_key(record.name))
+        """Delete the sealed bundle, and what a recovery kept beside it."""
+        bucket = self._clients.bucket(record.provider)
+        bucket.delete(names.secrets_key(record.name))
+        for kept in bucket.list(names.kept_secrets_prefix(record.name)):
+            bucket.delete(kept.key)
 
     @activity.defn(no_thread_cancel_exception=True)
     def discard_transit(self, found: TransitObject) -> None:

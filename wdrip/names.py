@@ -58,14 +58,19 @@ def secrets_key(cluster: str) -> str:
     return f"{BUCKET_PREFIX}/secrets/{cluster}.sealed"
 
 
+def kept_secrets_prefix(cluster: str) -> str:
+    """Prefix of the sealed secrets that recoveries of a cluster keep beside its own for a while."""
+    return f"{BUCKET_PREFIX}/secrets/{cluster}/"
+
+
 def staged_secrets_key(cluster: str, attempt_id: str) -> str:
     """Bucket key of the sealed secrets that a recovery is going to give the cluster."""
-    return f"{BUCKET_PREFIX}/secrets/{cluster}/{attempt_id}.staged.sealed"
+    return f"{kept_secrets_prefix(cluster)}{attempt_id}.staged.sealed"
 
 
 def former_secrets_key(cluster: str, attempt_id: str) -> str:
     """Bucket key of the sealed secrets that a recovery replaced, as they were sealed."""
-    return f"{BUCKET_PREFIX}/secrets/{cluster}/{attempt_id}.former.sealed"
+    return f"{kept_secrets_prefix(cluster)}{attempt_id}.former.sealed"
 
 
 def backup_folder(cluster: str) -> str:

@@ -29,6 +29,8 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=etcd-ca -keyout "$
 openssl req -newkey rsa:2048 -nodes -subj /CN=etcd -keyout "$pki/etcd/node.key" 2>/dev/null |
     openssl x509 -req -CA "$pki/etcd/ca.crt" -CAkey "$pki/etcd/ca.key" -CAcreateserial -days 365 -out "$pki/etcd/node.crt" \
         -extfile <(echo "subjectAltName=IP:$address") 2>/dev/null
+[[ ! -e /snapshot.db ]] || ETCDCTL_API=3 etcdctl snapshot restore /snapshot.db --name "$name" --data-dir /var/lib/etcd/data \
+    --initial-cluster "$name=https://$address:2380" --initial-advertise-peer-urls "https://$address:2380" >/dev/null 2>&1
 systemd-run --quiet --unit=etcd --property=Type=notify --property=StateDirectory=etcd etcd --name "$name" \
     --data-dir /var/lib/etcd/data --listen-client-urls "https://$address:2379" --advertise-client-urls "https://$address:2379" \
     --listen-peer-urls "https://$address:2380" --initial-advertise-peer-urls "https://$address:2380" \

@@ -107,7 +107,7 @@ class Stack:
     def step_started(self, cluster: str, step: str) -> bool:
         """Whether the cluster's step has begun."""
         steps = {each["name"]: each["status"] for each in self.progress(cluster)["steps"]}
-        return bool(steps[step] != "Pending")
+        return bool(steps.get(step, "Pending") != "Pending")
 
     def until(self, holds: Callable[[], bool], seconds: float, what: str) -> None:
         """Wait until `holds()`; fails naming `what` after `seconds`."""

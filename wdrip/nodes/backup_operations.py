@@ -178,8 +178,8 @@ def restore_etcd(
 
     cluster_token: a new one, so that no old member takes this one for its own. Needs `install_package` and
     `receive_secrets`. Other etcd data of the machine are never replaced (DATA_IN_THE_WAY). The revision is
-    raised where the etcd tools can. Fails with NOT_IN_TIME, NO_SPACE, DOWNLOAD_FAILED, WRONG_KEY or
-    SNAPSHOT_CORRUPTED.
+    raised where the etcd tools can; the leases of the former leaders are removed. Fails with NOT_IN_TIME,
+    NO_SPACE, DOWNLOAD_FAILED, WRONG_KEY or SNAPSHOT_CORRUPTED.
     """
     return render(
         "restore-etcd",
@@ -203,8 +203,8 @@ def clean_after_restore(
     On the new master, whose API server runs. Fails with NOT_IN_TIME.
     gone: Nodes whose machines are no more (the old masters). all_others: every Node but `node_name`, after a
     recovery onto another cluster. With them go their leases and volume attachments; further the API servers'
-    entries but this one's, the leaders' leases, and every bootstrap token but this machine's: one that was
-    revoked after the backup would be valid again.
+    entries but this one's, and every bootstrap token but this machine's: one that was revoked after the
+    backup would be valid again.
     """
     return render(
         "clean-after-restore",

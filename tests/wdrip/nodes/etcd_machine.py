@@ -32,6 +32,8 @@ esac
 exit 0
 """
 
+LEADERS_LEASE = "/registry/leases/kube-system/kube-scheduler"
+
 
 class EtcdMachine(Sandbox):
     """A master up to the point where etcd can be started; its address is a loopback one of its own."""
@@ -59,6 +61,7 @@ class EtcdMachine(Sandbox):
         for number in range(5):
             self.etcdctl("put", f"/registry/pods/p{number}", f"value {number}")
         self.etcdctl("del", "/registry/pods/p0")
+        self.etcdctl("put", LEADERS_LEASE, "whoever leads")
 
     def etcdctl(self, *arguments: str) -> str:
         """What etcdctl prints, asked of this machine's member."""

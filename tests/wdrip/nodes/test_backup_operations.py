@@ -258,11 +258,7 @@ def cleaned(sandbox: Sandbox, operation: NodeOperation) -> tuple[set[str], set[s
     return by_kubectl, by_etcdctl
 
 
-ALWAYS = {
-    "lease kube-controller-manager",
-    "lease kube-scheduler",
-    "secret bootstrap-token-revoked",
-}
+ALWAYS = {"secret bootstrap-token-revoked"}
 
 
 def test_named_nodes_go_with_what_hangs_on_them(sandbox: Sandbox) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.images import default_cache
-from tests.wdrip.nodes.etcd_machine import EtcdMachine
+from tests.wdrip.nodes.etcd_machine import LEADERS_LEASE, EtcdMachine
 from wdrip import names
 from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
 from wdrip.nodes import backup_operations as backups
@@ -105,11 +105,11 @@ def test_the_facts_are_those_of_the_member(
     assert facts.sha256 == hashlib.sha256(content).hexdigest()
     assert facts.size == len(content)
     assert facts.etcd_version == "3.4.23"
-    # Four pods are left of five, and the marker.
-    assert facts.live_keys == 5
+    # Four pods are left of five, a lease and the marker.
+    assert facts.live_keys == 6
     assert facts.marker == f"uid/{DATE}"
-    # Five puts, one deletion and the marker after revision 1.
-    assert facts.revision == 8
+    # Six puts, one deletion and the marker after revision 1.
+    assert facts.revision == 9
 
 
 def test_a_snapshot_is_for_root_only(master: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
@@ -230,8 +230,8 @@ def test_damage_that_the_index_does_not_know_of_is_bad(
 @pytest.mark.parametrize(
     ("claim", "reason"),
     [
-        ({"revision": 9}, "it is at revision 8, not 9"),
-        ({"live_keys": 6}, "it has 5 keys, not 6"),
+        ({"revision": 10}, "it is at revision 9, not 10"),
+        ({"live_keys": 7}, "it has 6 keys, not 7"),
         ({"marker": "another/20211002-1024"}, "lacks the marker"),
     ],
 )
@@ -264,8 +264,10 @@ def test_restored_is_a_new_cluster_with_the_old_keys(
     assert result.code == 0, result.output
     found = backups.restored(result.output)
     assert found.revision >= facts.revision
-    assert (found.live_keys, found.bumped) == (5, False)
+    assert (found.live_keys, found.bumped) == (6, False)
     assert fresh.etcdctl("get", "/registry/pods/p3", "--print-value-only") == "value 3\n"
+    # Nobody waits for a leader that is not there.
+    assert fresh.etcdctl("get", LEADERS_LEASE) == ""
     members = fresh.etcdctl("member", "list").splitlines()
     assert len(members) == 1
     assert members[0].split(", ")[0] not in master.etcdctl("member", "list")

@@ -32,11 +32,6 @@ for node in $nodes; do
     done
 done
 
-# Their holders are gone; the new ones need not wait for them to run out.
-for lease in kube-controller-manager kube-scheduler; do
-    delete lease "$lease" kube-system
-done
-
 # A token that was revoked after the backup would be valid again.
 own=$(cut -d. -f1 /etc/wdrip/bootstrap-token)
 kubectl get secrets --namespace kube-system --field-selector type=bootstrap.kubernetes.io/token \

@@ -56,4 +56,8 @@ revision=$(field revision <<<"$answer")
 marker=$(etcd_at "$endpoint" get "$WDRIP_MARKER_KEY" --print-value-only)
 [[ -z $WDRIP_MARKER || $marker == "$WDRIP_MARKER" ]] ||
     fail "$SNAPSHOT_CORRUPTED" "the restored etcd lacks the marker that was written before the backup was taken"
+# Before anybody reads them: their holders are gone, and the new ones need not wait for them to run out.
+for lease in kube-controller-manager kube-scheduler; do
+    etcd_at "$endpoint" del "/registry/leases/kube-system/$lease" >/dev/null
+done
 printf 'wdrip-result {"revision":%s,"live_keys":%s,"bumped":%s}\n' "$revision" "$(field count <<<"$answer")" "$bumped"

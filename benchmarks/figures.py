@@ -22,7 +22,7 @@ from rich.table import Table
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from benchmarks import growth
+from benchmarks import growth, recovery
 from starters.temporal import connect
 from tests.abandoned import remove_abandoned, told
 
@@ -57,7 +57,7 @@ Span = tuple[datetime, datetime]
 
 
 def main() -> int:
-    """Measure everything, growth once, the rest three times; exit code 1 when a figure is over its limit."""
+    """Measure everything, growth and recovery once, the rest three times; exit code 1 when a figure is over its limit."""
     remove_abandoned()
     with tempfile.TemporaryDirectory(prefix="wdrip-bench-") as folder:
         stack = _Stack(Path(folder))
@@ -69,6 +69,7 @@ def main() -> int:
             finally:
                 stack.run(*down)
         rows += growth.measure(Path(folder) / "growth")
+        rows += recovery.measure(Path(folder) / "recovery")
     _print(rows)
     return 1 if any(value > limit for _, value, limit, _ in rows) else 0
 
@@ -205,7 +206,7 @@ def _print(rows: Sequence[tuple[str, float, float, str]]) -> None:
         "limit",
         "unit",
         "",
-        title=f"create and commands: medians of {_RUNS}; growth: once",
+        title=f"create and commands: medians of {_RUNS}; growth and recovery: once",
     )
     for name, value, limit, unit in rows:
         table.add_row(name, f"{value:.2f}", f"{limit:g}", unit, "ok" if value <= limit else "OVER")

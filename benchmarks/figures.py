@@ -57,7 +57,7 @@ Span = tuple[datetime, datetime]
 
 
 def main() -> int:
-    """Measure everything, growth and recovery once, the rest three times; exit code 1 when a figure is over its limit."""
+    """Measure everything, create and commands three times; exit code 1 when a figure is over its limit."""
     remove_abandoned()
     with tempfile.TemporaryDirectory(prefix="wdrip-bench-") as folder:
         stack = _Stack(Path(folder))

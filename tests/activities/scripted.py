@@ -164,11 +164,19 @@ class ScriptedMachines(MemoryMachines):
         return made
 
     def start_instance(self, instance_id: str) -> None:
-        self._switch(instance_id, "Stopped", "Running")
+        self._switch(instance_id, "Stopped", "Starting")
 
     def stop_instance(self, instance_id: str, *, force: bool = False) -> None:
         assert force
-        self._switch(instance_id, "Running", "Stopped")
+        self._switch(instance_id, "Running", "Stopping")
+
+    def instances(self, *, ids: Sequence[str] | None = None, tags: Mapping[str, str]) -> list[Instance]:
+        """What is switched is so at the second look."""
+        found = super().instances(ids=ids, tags=tags)
+        for each in found:
+            after = {"Starting": "Running", "Stopping": "Stopped"}.get(each.status, each.status)
+            self.machines[each.instance_id] = replace(each, status=after)
+        return found
 
     def _switch(self, instance_id: str, before: str, after: str) -> None:
         machine = self.machines[instance_id]

@@ -57,10 +57,10 @@ class Recovery:
         """Those of this very cluster's machines."""
         return {names.TAG_CLUSTER: self.record.name, names.TAG_CLUSTER_UID: self.record.uid}
 
-    def add(self, instance_id: str, role: str, status: str = "Running", **more: str) -> Instance:
-        """A machine of the cluster; `recovery` names the one that built or retired it."""
-        recovery = {names.TAG_RECOVERY: more["recovery"]} if more else {}
-        return self.cloud.machines.add(instance_id, {**self.tags(), **recovery}, role, status=status)
+    def add(self, instance_id: str, role: str, status: str = "Running", *, recovery: str = "") -> Instance:
+        """A machine of the cluster. recovery: the attempt that built or retired it."""
+        tags = {**self.tags(), **({names.TAG_RECOVERY: recovery} if recovery else {})}
+        return self.cloud.machines.add(instance_id, tags, role, status=status)
 
     def machine(self, instance_id: str) -> tuple[str, str]:
         """Its role and its status."""
@@ -100,7 +100,7 @@ class Recovery:
         return BackupStore(self.cloud.bucket(""), cluster)
 
     def task(self, backup: BackupEntry, machine: Instance | None = None) -> RecoverTask:
-        """The task of every step but the first: `machine` is the new master."""
+        """Restore this backup. machine: the new master, once there is one."""
         new = machine and Machine(
             instance_id=machine.instance_id,
             private_ip=machine.private_ip,

@@ -5,9 +5,9 @@ recovered cluster has all its masters and has been backed up.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -37,8 +37,6 @@ from workflows.recovery_plans import (
     TAKE_OLD_BACK,
 )
 
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True)
 class _Undo:
@@ -55,6 +53,38 @@ _UNDOS = {
     Step.SET_OLD_ASIDE: _Undo(TAKE_OLD_BACK, OldMachines.take_old_back),
     Step.SWITCH_ENDPOINT: _Undo(SWITCH_BACK, RecoveryEndpoint.switch_back),
 }
+
+
+_WORK: Mapping[Step, tuple[Callable[[Any, RecoverTask], Any], str]] = {
+    Step.PAUSE_AUTOMATION: (BackupSchedules.pause_backups, "Pause the scheduled backups"),
+    Step.STAGE_IDENTITY: (RecoveryIdentity.stage_identity, "Lay the secrets of {source} ready, sealed"),
+    Step.BUILD_MASTER: (
+        RecoveryMasters.build_recovery_master,
+        "Start a machine, install the software, hand over the secrets",
+    ),
+    Step.PROVE_BACKUP: (RecoveryMasters.prove_backup, "Restore backup {date} for a look"),
+    Step.RESTORE_ETCD: (RecoveryMasters.restore_backup, "Start etcd as a new cluster from backup {date}"),
+    Step.SET_OLD_ASIDE: (OldMachines.set_old_aside, "Stop the old machines; their disks stay"),
+    Step.START_CONTROL_PLANE: (
+        RecoveryMasters.start_restored_control_plane,
+        "kubeadm init upon the restored etcd",
+    ),
+    Step.CLEAN_STALE: (
+        RecoveryMasters.clean_stale,
+        "Remove Nodes, leases and tokens of what is not there any more",
+    ),
+    Step.CHECK_API: (RecoveryMasters.check_restored_node, "See the new master's Node Ready"),
+    Step.ADOPT_IDENTITY: (RecoveryIdentity.adopt_identity, "Make the staged secrets the cluster's own"),
+    Step.SWITCH_ENDPOINT: (
+        RecoveryEndpoint.switch_endpoint,
+        "Put the new master behind the load balancer, alone",
+    ),
+    Step.BIND_TO_TARGET: (RecoveryEndpoint.bind_pools, "Take the other cloud out of the NodePools"),
+    Step.RENEW_WATCHERS: (RecoveryWorkers.renew_workers, "Restart kubelet and kube-proxy on the workers"),
+    Step.AWAIT_WORKERS: (RecoveryWorkers.await_workers, "Wait until the workers are Ready"),
+    Step.RESUME_AUTOMATION: (BackupSchedules.resume_backups, "Resume the scheduled backups"),
+}
+"""The activity of each step, and its summary. A backup of the target is taken as every backup is."""
 
 
 @workflow.defn(name="Recover")
@@ -129,7 +159,7 @@ class Recover:
         if undo is not None and Step.SWITCH_ENDPOINT not in self._done:
             self._undos.append(undo)
         async with self._board.step(RECOVERY_PLANS[step]):
-            await _WORK[step](self)
+            await self._work(step)
         self._done.add(step)
 
     async def _take_back(self) -> list[str]:
@@ -148,13 +178,34 @@ class Recover:
 
     # --- the steps --------------------------------------------------------------------------------
 
-    async def _do(self, step: Step, method: Callable[[Any, RecoverTask], Result], summary: str) -> Result:
-        return await act(method, self._task, summary=summary, deadline=RECOVERY_PLANS[step].deadline)
+    async def _work(self, step: Step) -> None:
+        if step is Step.BACK_UP_TARGET:
+            await self._back_up_target()
+            return
+        method, words = _WORK[step]
+        summary = words.format(source=self._task.plan.source, date=self._task.backup.date)
+        deadline = RECOVERY_PLANS[step].deadline
+        self._take_over(step, await act(method, self._task, summary=summary, deadline=deadline))
 
-    async def _pause(self) -> None:
-        _ = await self._do(
-            Step.PAUSE_AUTOMATION, BackupSchedules.pause_backups, "Pause the scheduled backups"
-        )
+    def _take_over(self, step: Step, result: Any) -> None:
+        """What a step found out is what the next ones go by."""
+        if step is Step.STAGE_IDENTITY:
+            self._task = self._task.model_copy(update={"record": result})
+        elif step is Step.BUILD_MASTER:
+            self._task = self._task.model_copy(update={"machine": result})
+        elif step is Step.PROVE_BACKUP and not result.ok:
+            raise ApplicationError(
+                f"backup {self._task.backup.date} of {self._task.plan.source} does not restore: "
+                f"{result.reason}",
+                type=BACKUP_REFUSED,
+                non_retryable=True,
+            )
+        elif step is Step.SET_OLD_ASIDE:
+            self._old = result
+        elif step is Step.RENEW_WATCHERS:
+            self._notes += result
+        elif step is Step.AWAIT_WORKERS and result:
+            self._notes.append(result)
 
     async def _back_up_target(self) -> None:
         task = BackupTask(
@@ -169,99 +220,6 @@ class Recover:
             deadline=RECOVERY_PLANS[Step.BACK_UP_TARGET].deadline,
         )
 
-    async def _stage(self) -> None:
-        record = await self._do(
-            Step.STAGE_IDENTITY,
-            RecoveryIdentity.stage_identity,
-            f"Lay the secrets of {self._task.plan.source} ready, sealed",
-        )
-        self._task = self._task.model_copy(update={"record": record})
-
-    async def _build(self) -> None:
-        machine = await self._do(
-            Step.BUILD_MASTER,
-            RecoveryMasters.build_recovery_master,
-            "Start a machine, install the software, hand over the secrets",
-        )
-        self._task = self._task.model_copy(update={"machine": machine})
-
-    async def _prove(self) -> None:
-        date = self._task.backup.date
-        verdict = await self._do(
-            Step.PROVE_BACKUP, RecoveryMasters.prove_backup, f"Restore backup {date} for a look"
-        )
-        if not verdict.ok:
-            raise ApplicationError(
-                f"backup {date} of {self._task.plan.source} does not restore: {verdict.reason}",
-                type=BACKUP_REFUSED,
-                non_retryable=True,
-            )
-
-    async def _restore(self) -> None:
-        await self._do(
-            Step.RESTORE_ETCD,
-            RecoveryMasters.restore_backup,
-            f"Start etcd as a new cluster from backup {self._task.backup.date}",
-        )
-
-    async def _set_aside(self) -> None:
-        self._old = await self._do(
-            Step.SET_OLD_ASIDE, OldMachines.set_old_aside, "Stop the old machines; their disks stay"
-        )
-
-    async def _start(self) -> None:
-        await self._do(
-            Step.START_CONTROL_PLANE,
-            RecoveryMasters.start_restored_control_plane,
-            "kubeadm init upon the restored etcd",
-        )
-
-    async def _clean(self) -> None:
-        await self._do(
-            Step.CLEAN_STALE,
-            RecoveryMasters.clean_stale,
-            "Remove Nodes, leases and tokens of what is not there any more",
-        )
-
-    async def _check(self) -> None:
-        await self._do(Step.CHECK_API, RecoveryMasters.check_restored_node, "See the new master's Node Ready")
-
-    async def _adopt(self) -> None:
-        await self._do(
-            Step.ADOPT_IDENTITY, RecoveryIdentity.adopt_identity, "Make the staged secrets the cluster's own"
-        )
-
-    async def _switch(self) -> None:
-        await self._do(
-            Step.SWITCH_ENDPOINT,
-            RecoveryEndpoint.switch_endpoint,
-            "Put the new master behind the load balancer, alone",
-        )
-
-    async def _bind(self) -> None:
-        await self._do(
-            Step.BIND_TO_TARGET, RecoveryEndpoint.bind_pools, "Take the other cloud out of the NodePools"
-        )
-
-    async def _renew(self) -> None:
-        self._notes += await self._do(
-            Step.RENEW_WATCHERS,
-            RecoveryWorkers.renew_workers,
-            "Restart kubelet and kube-proxy on the workers",
-        )
-
-    async def _await_workers(self) -> None:
-        late = await self._do(
-            Step.AWAIT_WORKERS, RecoveryWorkers.await_workers, "Wait until the workers are Ready"
-        )
-        if late:
-            self._notes.append(late)
-
-    async def _resume(self) -> None:
-        _ = await self._do(
-            Step.RESUME_AUTOMATION, BackupSchedules.resume_backups, "Resume the scheduled backups"
-        )
-
 
 def _told(why: str, problems: list[str]) -> str:
     if not problems:
@@ -271,23 +229,3 @@ def _told(why: str, problems: list[str]) -> str:
 
 def _kind(error: BaseException) -> str:
     return BACKUP_REFUSED if failure_type(error) == BACKUP_REFUSED else RECOVER_FAILED
-
-
-_WORK: dict[Step, Callable[[Recover], Any]] = {
-    Step.PAUSE_AUTOMATION: Recover._pause,
-    Step.BACK_UP_TARGET: Recover._back_up_target,
-    Step.STAGE_IDENTITY: Recover._stage,
-    Step.BUILD_MASTER: Recover._build,
-    Step.PROVE_BACKUP: Recover._prove,
-    Step.RESTORE_ETCD: Recover._restore,
-    Step.SET_OLD_ASIDE: Recover._set_aside,
-    Step.START_CONTROL_PLANE: Recover._start,
-    Step.CLEAN_STALE: Recover._clean,
-    Step.CHECK_API: Recover._check,
-    Step.ADOPT_IDENTITY: Recover._adopt,
-    Step.SWITCH_ENDPOINT: Recover._switch,
-    Step.BIND_TO_TARGET: Recover._bind,
-    Step.RENEW_WATCHERS: Recover._renew,
-    Step.AWAIT_WORKERS: Recover._await_workers,
-    Step.RESUME_AUTOMATION: Recover._resume,
-}

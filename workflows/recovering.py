@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from wdrip import names
     from wdrip.failures import BACKUP_REFUSED, PERMANENT
     from wdrip.models.cluster import ClusterRecord, Phase
-    from wdrip.models.observation import Outcome
+    from wdrip.models.observation import Health, Outcome
     from wdrip.models.operation import Operation
     from wdrip.models.recovery import ApproveRequest, Offer, Offered, RecoverRequest
     from wdrip.planning.decision import Decision, Hold, QuorumLost, Settled
@@ -111,12 +111,10 @@ class Recovering:
 
     async def answer(self, verdict: Verdict) -> Decision:
         """What the loop does after a look. A lost quorum is offered a recovery, which waits for consent or
-        the policy's time; any other decision stays, and ends an offer that only a loss had brought."""
+        the policy's time. Any other decision stays."""
         lost = verdict.chosen
         if not isinstance(lost, QuorumLost):
-            self._state.lost_since = None
-            if self._state.offer and self._state.offer.request.requested_by == BY_ITSELF and not self.due:
-                self._state.offer = None
+            self._end_of_loss()
             return verdict.chosen
         now = workflow.now()
         since = self._state.lost_since = self._state.lost_since or now
@@ -133,6 +131,16 @@ class Recovering:
             self._consent(offer, found.by)
             self._state.recovered_by_itself = now
         return Hold(reason=f"a recovery to begin, by {found.by}", condition="QuorumLost")
+
+    def _end_of_loss(self) -> None:
+        """An answering API server ends a loss, and the offer that only the loss had brought. A look that sees
+        nothing ends neither."""
+        observed = self._state.keeping.observed
+        if observed is None or observed.observation.api is not Health.HEALTHY:
+            return
+        self._state.lost_since = self._next_offer = None
+        if self._state.offer and self._state.offer.request.requested_by == BY_ITSELF and not self.due:
+            self._state.offer = None
 
     async def _offer_by_itself(self, now: datetime) -> None:
         if self._state.offer is not None or (self._next_offer is not None and now < self._next_offer):

@@ -64,6 +64,14 @@ async def ended(stage: Stage) -> Progress:
     return progress
 
 
+async def told(stage: Stage, words: str) -> Progress:
+    """The progress, once it waits for something with these words."""
+    async with asyncio.timeout(90):
+        while words not in (progress := await stage.progress()).waiting_for:
+            await asyncio.sleep(0.02)
+    return progress
+
+
 def refused(error: WorkflowUpdateFailedError) -> str:
     cause = error.cause
     assert isinstance(cause, ApplicationError)
@@ -98,11 +106,9 @@ async def test_what_is_left_of_a_lost_quorum_goes_only_when_the_new_masters_stan
     await running(stage, masters=3)
     stage.world.cluster.hurry(60)
     lose_masters(stage, left=1)
-    async with asyncio.timeout(60):
-        while "approval of a recovery" not in (waiting := (await stage.progress()).waiting_for):
-            await asyncio.sleep(0.02)
-    assert "wdrip approve" in waiting
-    assert (await stage.progress()).then == "nothing happens by itself"
+    progress = await told(stage, "approval of a recovery")
+    assert "wdrip approve" in progress.waiting_for
+    assert progress.then == "nothing happens by itself"
     assert len(stage.world.machines) == 1
     before = len(stage.world.calls)
     stage.world.fail("build_recovery_master", Fault.HANGS)
@@ -120,6 +126,18 @@ async def test_what_is_left_of_a_lost_quorum_goes_only_when_the_new_masters_stan
     assert calls[:retired][-1] == "take_backup"
     assert len(stage.world.machines) == 3
     assert [each for each in stage.world.secrets if "/" in each] == []
+
+
+async def test_a_look_that_sees_nothing_does_not_end_the_offer(stage: Stage) -> None:
+    await running(stage, masters=3)
+    stage.world.cluster.hurry(60)
+    lose_masters(stage, left=1)
+    await told(stage, "approval of a recovery")
+    stage.world.fail("observe", Fault.REFUSED)
+    stage.world.cluster.tick()
+    await told(stage, "could not be looked at")
+
+    await stage.approve(NEWEST)
 
 
 async def test_an_offer_waits_for_consent_and_touches_nothing(stage: Stage) -> None:

@@ -139,6 +139,8 @@ def old(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
     cluster.kubectl("apply", "-f", "-", stdin=NODE_POOL)
     cluster.make("secret generic", "secret-before")
     cluster.make("configmap", "before")
+    # A new cluster has no service account before its controllers have made it.
+    cluster.until_ready(names.ROLE_WORKER, 1)
     account = json.loads(cluster.kubectl("get", "serviceaccount", "default", "-o", "json"))
     encoded = (
         "get",
@@ -148,7 +150,6 @@ def old(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
         "go-template={{.data.token|base64decode}}",
     )
     cluster.token = cluster.kubectl(*encoded)
-    cluster.until_ready(names.ROLE_WORKER, 1)
     yield cluster
     if OLD in stack.wdrip("get").out:
         stack.wdrip("delete", "-n", OLD, "--delete-backups", "--yes", "--wait")

@@ -16,7 +16,7 @@ from tests.localcloud.running import wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(300)]
 
-_FIRST_BOOT = "#!/bin/sh\necho ran >> /root/user-data\n"
+_FIRST_BOOT = "#!/bin/sh\necho ran >> /srv/user-data\n"
 # Answers every connection with the machine's name.
 _SERVER = (
     "systemd-run --quiet --collect --unit=name-server socat TCP-LISTEN:8080,fork,reuseaddr 'SYSTEM:hostname'"
@@ -89,10 +89,10 @@ def test_disk_and_user_data_through_power_and_replacement(place: Place, network:
     instance_id = place.launch(network, _FIRST_BOOT)[0]
 
     def ran() -> str:
-        return str(place.end(place.begin(instance_id, "cat /root/user-data; cat /root/mark")).output)
+        return str(place.end(place.begin(instance_id, "cat /srv/user-data; cat /srv/mark")).output)
 
     assert wait_until(lambda: "ran" in ran())
-    machine_id = place.run(instance_id, "cat /etc/machine-id; echo kept > /root/mark")
+    machine_id = place.run(instance_id, "cat /etc/machine-id; echo kept > /srv/mark")
     address = place.address(instance_id)
     place.ecs.reboot_instance(models.RebootInstanceRequest(instance_id=instance_id))
     assert wait_until(lambda: place.get(instance_id).status != "Running")
@@ -113,7 +113,7 @@ def test_a_machine_that_does_not_boot_is_stopped_and_can_be_started_again(
     place: Place, network: dict[str, Any]
 ) -> None:
     instance_id = place.launch(network)[0]
-    place.run(instance_id, "cp /bin/true /root/init && mv /root/init /usr/lib/systemd/systemd")
+    place.run(instance_id, "cp /bin/true /srv/init && mv /srv/init /usr/lib/systemd/systemd")
     place.ecs.stop_instance(models.StopInstanceRequest(instance_id=instance_id, force_stop=True))
     place.await_status(instance_id, "Stopped")
     for _ in range(3):

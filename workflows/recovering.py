@@ -18,15 +18,16 @@ with workflow.unsafe.imports_passed_through():
     from wdrip.models.observation import Health, Outcome
     from wdrip.models.operation import Operation
     from wdrip.models.recovery import ApproveRequest, Offer, Offered, RecoverRequest
-    from wdrip.planning.decision import Decision, Hold, QuorumLost, Settled
+    from wdrip.planning.decision import Decision, Hold, QuorumLost
     from wdrip.planning.quorum_loss import consent
-    from wdrip.planning.recovery import KEPT_LATER
+    from wdrip.planning.recovery import KEPT_LATER, retirement_due
 from workflows.board import Board, StepPlan
 from workflows.calls import act, to_its_end
 from workflows.decide import Verdict
 from workflows.failures import failure_type, reason
 from workflows.recover import Recover
 from workflows.recovery_plans import RECOVERY_PLANS
+from workflows.refusals import refusal
 from workflows.state import ClusterState, Retiring
 
 OPERATION = "recover"
@@ -76,28 +77,35 @@ class Recovering:
 
     async def offer(self, request: RecoverRequest) -> Offered:
         """Work out a recovery; nothing is touched. In place, what etcd holds now is backed up first if it can
-        be. Raises ActivityError when there is nothing to recover from."""
+        be. Raises ActivityError when there is nothing to recover from, ApplicationError when another recovery
+        got consent meanwhile."""
         notes: tuple[str, ...] = ()
         if not request.source and request.date is None:
             notes = await self._save_what_is_there()
-        self._state.offer = Offer(
-            request=request,
-            plan=await act(
-                RecoveryOffers.offer_recovery,
-                OfferTask(
-                    record=self._record,
-                    request=request,
-                    wanted_masters=self._wanted_masters(),
-                    last_revision=self._last_revision(),
-                ),
-                summary=f"Work out a recovery of {self._record.name}",
-                deadline=_OFFER,
-            ),
-            at=workflow.now(),
-        )
-        if request.consented:
-            self._consent(self._state.offer, request.requested_by or "--yes")
+        offer = await self._worked_out(request)
+        if self._state.progress.phase is Phase.RECOVERING:
+            raise refusal("name", f"cluster {self._record.name} is Recovering", "see `wdrip watch`")
+        self._lay_before(offer)
         return Offered(offer=self._state.offer, notes=notes)
+
+    async def _worked_out(self, request: RecoverRequest) -> Offer:
+        plan = await act(
+            RecoveryOffers.offer_recovery,
+            OfferTask(
+                record=self._record,
+                request=request,
+                wanted_masters=self._wanted_masters(),
+                last_revision=self._last_revision(),
+            ),
+            summary=f"Work out a recovery of {self._record.name}",
+            deadline=_OFFER,
+        )
+        return Offer(request=request, plan=plan, at=workflow.now())
+
+    def _lay_before(self, offer: Offer) -> None:
+        self._state.offer = offer
+        if offer.request.consented:
+            self._consent(offer, offer.request.requested_by or "--yes")
 
     def approve(self, request: ApproveRequest) -> None:
         """Take a person's consent to what is offered."""
@@ -240,10 +248,11 @@ class Recovering:
             update={"date": None, "consented": offer.request.consented and not named}
         )
         try:
-            following = (await self.offer(request)).offer
+            following = await self._worked_out(request)
         except FailureError as error:
             return reason(error)
-        if following is None or following.approved_by:
+        self._lay_before(following)
+        if self.due:
             return "the next good one is taken instead"
         return (
             f"backup {following.plan.backup.date} is offered instead, which loses {following.plan.loss}: "
@@ -256,9 +265,7 @@ class Recovering:
         """Delete the machines that a recovery set aside, once all masters stand and the recovered cluster has
         been backed up; whether it did anything."""
         retiring, now = self._state.retiring, workflow.now()
-        if retiring is None or not isinstance(verdict.masters, Settled):
-            return False
-        if retiring.after is not None and now < retiring.after:
+        if retiring is None or not retirement_due(verdict.masters, retiring.after, now):
             return False
         try:
             await self._retire(retiring)
@@ -335,8 +342,14 @@ class Recovering:
         return self._record.model_copy(update={**changes, "updated": workflow.now()})
 
     async def _save(self, record: ClusterRecord, summary: str) -> None:
+        """A bucket that is away must end neither the recovery nor the workflow: without its machines the
+        record is another than what the next look sees, which then writes it anew."""
         self._state.record = record
-        await act(Index.save_record, record, summary=summary, deadline=_SAVE)
+        try:
+            await act(Index.save_record, record, summary=summary, deadline=_SAVE)
+        except FailureError as error:
+            workflow.logger.warning("the index was not brought up to date: %s", reason(error))
+            self._state.record = record.model_copy(update={"machines": []})
 
     @property
     def _record(self) -> ClusterRecord:

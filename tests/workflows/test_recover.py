@@ -16,6 +16,7 @@ from wdrip.models.backup import Standing
 from wdrip.models.cluster import Phase, Progress
 from wdrip.models.observation import Outcome
 from worker import CONCURRENT_ACTIVITIES
+from workflows.cluster import Cluster
 
 NEWEST, OLDER = "20211002-1024", "20211002-1014"
 
@@ -304,6 +305,38 @@ async def test_nothing_else_is_taken_on_meanwhile(stage: Stage) -> None:
         assert "is Recovering" in refused(error.value)
     stage.world.lift_faults()
     assert (await ended(stage)).failure == ""
+
+
+async def test_an_offer_that_comes_after_consent_to_another_is_refused(stage: Stage) -> None:
+    await running(stage)
+    await stage.recover(date=OLDER)
+    stage.world.fail("offer_recovery", Fault.HANGS)
+    stage.world.fail("build_recovery_master", Fault.HANGS)
+    looks = stage.world.looks.count("offer_recovery")
+    late = asyncio.create_task(stage.recover(date=NEWEST))
+    await stage.until_seen("asked", lambda: stage.world.looks.count("offer_recovery") > looks)
+    await stage.approve(OLDER)
+    await stage.until_called("build_recovery_master")
+    stage.world.lift_faults()
+    with pytest.raises(WorkflowUpdateFailedError) as error:
+        await late
+    assert "is Recovering" in refused(error.value)
+    assert (await ended(stage)).failure == ""
+    assert stage.world.proven == {OLDER}
+    assert (await stage.handle.query(Cluster.offer)).offer is None
+
+
+async def test_an_index_that_cannot_be_written_ends_nothing_and_is_written_later(stage: Stage) -> None:
+    await running(stage)
+    stage.world.fail("save_record", Fault.REFUSED)
+    await stage.recover(date=NEWEST, consented=True)
+    assert (await ended(stage)).failure == ""
+    assert f"recovered from backup {NEWEST}" not in str(stage.world.index[stage.name].notes)
+    stage.world.lift_faults()
+    await stage.until_seen(
+        "recorded", lambda: f"recovered from backup {NEWEST}" in str(stage.world.index[stage.name].notes)
+    )
+    assert stage.world.index[stage.name].phase is Phase.RUNNING
 
 
 async def test_a_step_that_runs_comes_to_its_end_first(stage: Stage) -> None:

@@ -19,6 +19,7 @@ from wdrip.models.cluster_config import ClusterConfig
 from wdrip.models.recovery import RecoveryPlan
 from wdrip.models.recovery import RecoveryStep as Step
 from wdrip.planning.backup_schedule import in_words
+from wdrip.planning.decision import Decision, Settled
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,14 @@ _NEEDS = {
 def missing_before(step: Step, done: Collection[Step]) -> frozenset[Step]:
     """What must have been done before `step` and was not. The workflow asks this before every step."""
     return _NEEDS.get(step, frozenset()) - set(done)
+
+
+def retirement_due(masters: Decision, not_before: datetime | None, now: datetime) -> bool:
+    """Whether the machines that a recovery set aside may go, after one more backup: all masters stand.
+
+    masters: what the look just taken wants of them. not_before: after a try that failed.
+    """
+    return isinstance(masters, Settled) and (not_before is None or now >= not_before)
 
 
 _NODE_NAME = re.compile(r"\d+\.\d+\.\d+\.\d+\.(i-[a-z0-9]+)")

@@ -1,6 +1,6 @@
 """Which backup is restored, what is said of it, and that no order of steps destroys before it has proven."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -12,6 +12,8 @@ from wdrip.errors import InvalidInput, PermanentError
 from wdrip.models.backup import BackupEntry, BackupIndex, Standing
 from wdrip.models.recovery import RecoveryPlan
 from wdrip.models.recovery import RecoveryStep as Step
+from wdrip.models.step_kind import StepKind
+from wdrip.planning.decision import Act, Hold, Settled
 from wdrip.planning.recovery import (
     DESTRUCTIVE,
     DISRUPTIVE,
@@ -24,6 +26,7 @@ from wdrip.planning.recovery import (
     plan_recovery,
     recovery_steps,
     refuse_transfer,
+    retirement_due,
 )
 
 NOW = datetime(2021, 10, 2, 10, 30, tzinfo=UTC)
@@ -218,6 +221,14 @@ def test_onto_another_cluster_its_own_state_is_saved_before_anything() -> None:
     assert steps.index(Step.STAGE_IDENTITY) < steps.index(Step.BUILD_MASTER)
     assert steps.index(Step.CHECK_API) < steps.index(Step.ADOPT_IDENTITY) < steps.index(Step.SWITCH_ENDPOINT)
     assert Step.BIND_TO_TARGET in steps
+
+
+def test_old_machines_go_only_when_all_masters_stand() -> None:
+    assert retirement_due(Settled(), None, NOW)
+    assert not retirement_due(Hold(reason="out of stock"), None, NOW)
+    assert not retirement_due(Act(step=StepKind.LAUNCH_MASTER, reason="1 of 3"), None, NOW)
+    assert not retirement_due(Settled(), NOW + timedelta(minutes=1), NOW)
+    assert retirement_due(Settled(), NOW, NOW)
 
 
 GIB = 1024**3

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -103,6 +104,13 @@ class Stack:
         answer = self.temporal("workflow", "query", *asked)
         progress: dict[str, Any] = json.loads(answer.out)["queryResult"][0]
         return progress
+
+    def crash_each(self, cluster: str, crashes: Mapping[str, str]) -> None:
+        """Kill each program as soon as its step of the cluster's operation has begun, and start it again."""
+        for program, step in crashes.items():
+            self.until(partial(self.step_started, cluster, step), 120, f"step {step}")
+            self.kill(program)
+            self.wdrip("up")
 
     def step_started(self, cluster: str, step: str) -> bool:
         """Whether the cluster's step has begun."""

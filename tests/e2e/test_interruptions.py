@@ -1,7 +1,5 @@
 """A crash only delays a create; a cancel or a permanent failure leaves nothing billed."""
 
-from functools import partial
-
 import pytest
 
 from tests.e2e.conftest import GuideConfig
@@ -14,14 +12,8 @@ pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
 def test_a_crash_of_each_program_only_delays_the_create(stack: Stack, guide_config: GuideConfig) -> None:
     cluster = "crashed"
     stack.wdrip("create", "--config", str(guide_config.write(cluster)))
-    for program, step in (
-        ("worker", "infrastructure"),
-        ("localcloud", "package"),
-        ("temporal", "control-plane"),
-    ):
-        stack.until(partial(stack.step_started, cluster, step), 120, f"step {step}")
-        stack.kill(program)
-        stack.wdrip("up")
+    crashes = {"worker": "infrastructure", "localcloud": "package", "temporal": "control-plane"}
+    stack.crash_each(cluster, crashes)
     stack.wdrip("watch", "--name", cluster)
     assert len(machines(stack, cluster)) == 1
     stack.wdrip("delete", "-n", cluster, "--yes", "--wait")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -234,14 +233,8 @@ def test_onto_another_cluster_whatever_crashes_meanwhile(
     first = new.instances(names.ROLE_MASTER)
     stack.wdrip("delete", "-n", OLD, "--yes", "--wait")
     new.recover("-f", OLD, "--backup", small, "--no-wait")
-    for program, step in (
-        ("worker", "build-master"),
-        ("localcloud", "restore-etcd"),
-        ("temporal", "start-control-plane"),
-    ):
-        stack.until(partial(stack.step_started, NEW, step), 120, f"step {step}")
-        stack.kill(program)
-        stack.wdrip("up")
+    crashes = {"worker": "build-master", "localcloud": "restore-etcd", "temporal": "start-control-plane"}
+    stack.crash_each(NEW, crashes)
     stack.wdrip("watch", "--name", NEW)
     new.log_in()
     new.token = old.token

@@ -27,6 +27,8 @@ ROLE_COMING = "coming"
 """A master that a recovery builds and that nothing leads to yet."""
 ROLE_RETIRED = "retired"
 """A machine whose part a recovery has given to others; it is stopped, and deleted when the new ones stand."""
+TAG_FORMER_ROLE = "wdrip/former-role"
+"""The part that a retired machine had: it gets it back when the recovery is taken back."""
 TAG_RECOVERY = "wdrip/recovery"
 """Which recovery built a machine, or retired it."""
 

@@ -83,8 +83,8 @@ RELEASE_MASTER = StepPlan(
 )
 TAKE_OLD_BACK = StepPlan(
     "take-old-back",
-    "Start the old masters again",
-    "the old masters to run",
+    "Start the old machines again",
+    "the old machines to run",
     timedelta(minutes=15),
     "the message says what is left",
 )

@@ -28,8 +28,10 @@ class OldMachines:
         ids = [each.instance_id for each in old]
         if not ids:
             return ()
-        serving = [each.instance_id for each in old if _serves(each)]
-        ecs.tag_instances(serving, {names.TAG_RECOVERY: task.attempt_id})
+        for role in (names.ROLE_MASTER, names.ROLE_WORKER):
+            in_service = [each.instance_id for each in old if each.tags.get(names.TAG_ROLE) == role]
+            tags = {names.TAG_RECOVERY: task.attempt_id, names.TAG_FORMER_ROLE: role}
+            ecs.tag_instances(in_service, tags)
         ecs.tag_instances(ids, {names.TAG_ROLE: names.ROLE_RETIRED})
 
         def stopped() -> bool | Look:
@@ -44,11 +46,10 @@ class OldMachines:
 
     @activity.defn(no_thread_cancel_exception=True)
     def take_old_back(self, task: RecoverTask) -> None:
-        """Undo in place: start the masters that this recovery set aside, under their former role."""
+        """Undo: start the machines that this recovery set aside, and give them their former roles back."""
         ecs, record = self._ecs(task.record), task.record
-        ids = [each.instance_id for each in former_masters(ecs, task)]
-        if not ids:
-            return
+        aside = [each for each in _others(ecs, task) if _is_aside(each, task.attempt_id)]
+        ids = [each.instance_id for each in aside]
 
         def started() -> bool | Look:
             left = [each for each in ecs.instances(ids=ids, tags=cluster_tags(record)) if not _runs(each)]
@@ -57,8 +58,9 @@ class OldMachines:
                     ecs.start_instance(each.instance_id)
             return not left or Look(seen=_listed(left))
 
-        wait_for("the old masters to run again", started, _LOOK_AT_MACHINE)
-        ecs.tag_instances(ids, {names.TAG_ROLE: names.ROLE_MASTER})
+        wait_for("the old machines to run again", started, _LOOK_AT_MACHINE)
+        for each in aside:
+            ecs.tag_instances([each.instance_id], {names.TAG_ROLE: each.tags[names.TAG_FORMER_ROLE]})
 
     @activity.defn(no_thread_cancel_exception=True)
     def retire_old_machines(self, task: RetireTask) -> None:
@@ -83,12 +85,15 @@ def former_masters(ecs: EcsClient, task: RecoverTask) -> list[Instance]:
     return [
         each
         for each in _others(ecs, task)
-        if _serves(each)
-        or (
-            each.tags.get(names.TAG_RECOVERY) == task.attempt_id
-            and each.tags.get(names.TAG_ROLE) == names.ROLE_RETIRED
-        )
+        if each.tags.get(names.TAG_ROLE) == names.ROLE_MASTER
+        or (_is_aside(each, task.attempt_id) and each.tags.get(names.TAG_FORMER_ROLE) == names.ROLE_MASTER)
     ]
+
+
+def _is_aside(instance: Instance, attempt_id: str) -> bool:
+    """Whether this very recovery has set the machine aside."""
+    tags = instance.tags
+    return tags.get(names.TAG_RECOVERY) == attempt_id and tags.get(names.TAG_ROLE) == names.ROLE_RETIRED
 
 
 def _others(ecs: EcsClient, task: RecoverTask) -> list[Instance]:
@@ -100,10 +105,6 @@ def _others(ecs: EcsClient, task: RecoverTask) -> list[Instance]:
 def _awake(ecs: EcsClient, record: ClusterRecord, ids: list[str]) -> list[Instance]:
     found = ecs.instances(ids=ids, tags=cluster_tags(record))
     return [each for each in found if each.status != "Stopped"]
-
-
-def _serves(instance: Instance) -> bool:
-    return instance.tags.get(names.TAG_ROLE) == names.ROLE_MASTER
 
 
 def _works(instance: Instance) -> bool:

@@ -58,8 +58,10 @@ class Recovery:
         return {names.TAG_CLUSTER: self.record.name, names.TAG_CLUSTER_UID: self.record.uid}
 
     def add(self, instance_id: str, role: str, status: str = "Running", *, recovery: str = "") -> Instance:
-        """A machine of the cluster. recovery: the attempt that built or retired it."""
+        """A machine of the cluster. recovery: the attempt that built it, or that retired it as a master."""
         tags = {**self.tags(), **({names.TAG_RECOVERY: recovery} if recovery else {})}
+        if role == names.ROLE_RETIRED:
+            tags[names.TAG_FORMER_ROLE] = names.ROLE_MASTER
         return self.cloud.machines.add(instance_id, tags, role, status=status)
 
     def machine(self, instance_id: str) -> tuple[str, str]:

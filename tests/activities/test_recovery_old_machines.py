@@ -45,13 +45,15 @@ def test_in_place_only_the_masters_rest(recovery: Recovery, old: OldMachines, he
     }
 
 
-def test_onto_another_every_machine_that_was_there_rests(
+def test_onto_another_every_machine_that_was_there_rests_and_can_be_taken_back(
     recovery: Recovery, old: OldMachines, here: RecoverTask
 ) -> None:
     over = here.model_copy(update={"plan": recovery.task(recovery.back_up(of=recovery.old)).plan})
     assert recovery.run(old.set_old_aside, over) == ("i-m1", "i-m2", "i-w")
     assert state(recovery)["i-w"] == RETIRED
     assert (state(recovery)["i-new"], state(recovery)["i-theirs"]) == (COMING, MASTER)
+    recovery.run(old.take_old_back, over)
+    assert (state(recovery)["i-m1"], state(recovery)["i-w"]) == (MASTER, WORKER)
 
 
 def test_taken_back_they_serve_again(recovery: Recovery, old: OldMachines, here: RecoverTask) -> None:

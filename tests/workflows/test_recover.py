@@ -288,10 +288,24 @@ async def test_onto_another_cluster_its_own_state_is_saved_and_its_machines_repl
 
     calls = stage.world.calls[before:]
     assert calls.index("take_backup") < calls.index("build_recovery_master")
-    assert calls.index("switch_endpoint") < calls.index("set_old_aside") < calls.index("bind_pools")
+    assert calls.index("set_old_aside") < calls.index("switch_endpoint") < calls.index("bind_pools")
     assert stage.world.identity == {stage.name: old}
     assert set(stage.world.machines).isdisjoint(first)
     assert stage.world.cluster.broken_rules == []
+
+
+@pytest.mark.parametrize("activity", ["set_old_aside", "adopt_identity"])
+async def test_onto_another_a_failure_before_the_switch_is_taken_back(stage: Stage, activity: str) -> None:
+    await running(stage, workers=1)
+    stage.world.store = [entry(NEWEST, Standing.VERIFIED, name="kubernetes-id-120")]
+    hosts = {key: (host.machine, host.status) for key, host in stage.world.cluster.hosts.items()}
+    stage.world.fail(activity, Fault.FAILED_HALFWAY)
+    await stage.recover(source="kubernetes-id-120", consented=True)
+    progress = await ended(stage)
+
+    assert "everything is as it was before" in progress.failure
+    assert {k: (host.machine, host.status) for k, host in stage.world.cluster.hosts.items()} == hosts
+    assert stage.world.identity == {}
 
 
 async def test_nothing_else_is_taken_on_meanwhile(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.tasks import OfferTask, RecoverTask, RetireTask
 from tests.world.backing import BackingActivities
 from tests.world.cluster import Host
+from tests.world.world import World
 from wdrip import names
 from wdrip.models.backup import BackupIndex, Verdict, VerdictKind
 from wdrip.models.cluster import ClusterRecord, Machine
@@ -18,6 +19,11 @@ _VERSIONS = ("v1.20.2", "3.4.23")
 
 class RecoveringActivities(BackingActivities):
     """Offers, proves, switches and takes back. Rules that must hold are the cluster's `broken_rules`."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._former_roles: dict[str, str] = {}
+        """By instance id, of machines that were set aside."""
 
     @activity.defn(no_thread_cancel_exception=True)
     def offer_recovery(self, task: OfferTask) -> RecoveryPlan:
@@ -136,6 +142,7 @@ class RecoveringActivities(BackingActivities):
                 kept |= {each.machine.instance_id for each in self._hosts(names.ROLE_WORKER)}
             old = [each for key, each in self._cluster.hosts.items() if key not in kept]
             for host in old:
+                self._former_roles[host.machine.instance_id] = host.machine.role
                 host.machine = host.machine.model_copy(update={"role": names.ROLE_RETIRED})
                 host.status = "Stopped"
             return tuple(each.machine.instance_id for each in old)
@@ -144,13 +151,16 @@ class RecoveringActivities(BackingActivities):
     def take_old_back(self, task: RecoverTask) -> None:
         with self._world.call("take_old_back"):
             for host in self._hosts(names.ROLE_RETIRED):
-                host.machine = host.machine.model_copy(update={"role": names.ROLE_MASTER})
+                role = self._former_roles[host.machine.instance_id]
+                host.machine = host.machine.model_copy(update={"role": role})
                 host.status = "Running"
 
     @activity.defn(no_thread_cancel_exception=True)
     def switch_endpoint(self, task: RecoverTask) -> None:
         with self._world.call("switch_endpoint"):
             instance_id = task.node.machine.instance_id
+            in_service = {each.machine.instance_id for each in self._cluster.masters()} - {instance_id}
+            self._must(not in_service, "nothing old is in service after the switch")
             host = self._cluster.hosts[instance_id]
             host.machine = task.node.machine
             self._cluster.reborn(instance_id)

@@ -199,7 +199,8 @@ def recovery_steps(*, in_place: bool) -> tuple[Step, ...]:
     """The steps of a recovery in their order: build beside, prove, switch, and only then clear away.
 
     In place the old masters are set aside before the new control plane begins to act on the same Nodes. Onto
-    another cluster the old one is another cluster and serves until the switch.
+    another cluster the target's own serve until just before the switch. In no case later: whatever is left in
+    service after it would be taken for the recovered cluster's.
     """
     steps: list[tuple[Step, bool]] = [
         (Step.PAUSE_AUTOMATION, True),
@@ -212,9 +213,9 @@ def recovery_steps(*, in_place: bool) -> tuple[Step, ...]:
         (Step.START_CONTROL_PLANE, True),
         (Step.CLEAN_STALE, True),
         (Step.CHECK_API, True),
+        (Step.SET_OLD_ASIDE, not in_place),
         (Step.ADOPT_IDENTITY, True),
         (Step.SWITCH_ENDPOINT, True),
-        (Step.SET_OLD_ASIDE, not in_place),
         (Step.BIND_TO_TARGET, not in_place),
         (Step.RENEW_WATCHERS, in_place),
         (Step.AWAIT_WORKERS, in_place),
@@ -245,11 +246,9 @@ _NEEDS = {
     Step.CLEAN_STALE: frozenset({Step.START_CONTROL_PLANE}),
     Step.CHECK_API: frozenset({Step.CLEAN_STALE}),
     **dict.fromkeys(DISRUPTIVE, _PROVEN),
-    Step.SWITCH_ENDPOINT: _PROVEN | {Step.CHECK_API, Step.ADOPT_IDENTITY},
+    Step.SWITCH_ENDPOINT: _PROVEN | {Step.CHECK_API, Step.ADOPT_IDENTITY, Step.SET_OLD_ASIDE},
     Step.GROW_MASTERS: frozenset({Step.SWITCH_ENDPOINT}),
-    **dict.fromkeys(
-        DESTRUCTIVE, _PROVEN | {Step.CHECK_API, Step.SWITCH_ENDPOINT, Step.SET_OLD_ASIDE, Step.BACK_UP_RESULT}
-    ),
+    **dict.fromkeys(DESTRUCTIVE, _PROVEN | {Step.CHECK_API, Step.SWITCH_ENDPOINT, Step.BACK_UP_RESULT}),
 }
 
 

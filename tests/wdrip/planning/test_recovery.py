@@ -212,7 +212,13 @@ def test_in_place_the_old_masters_rest_before_the_new_one_acts() -> None:
     steps = recovery_steps(in_place=True)
     assert steps.index(Step.SET_OLD_ASIDE) < steps.index(Step.START_CONTROL_PLANE)
     other = recovery_steps(in_place=False)
-    assert other.index(Step.SWITCH_ENDPOINT) < other.index(Step.SET_OLD_ASIDE)
+    assert other.index(Step.CHECK_API) < other.index(Step.SET_OLD_ASIDE)
+
+
+@pytest.mark.parametrize("steps", EVERY_WAY)
+def test_nothing_old_is_in_service_after_the_switch(steps: tuple[Step, ...]) -> None:
+    assert steps.index(Step.SET_OLD_ASIDE) < steps.index(Step.SWITCH_ENDPOINT)
+    assert missing_before(Step.SWITCH_ENDPOINT, set(Step) - {Step.SET_OLD_ASIDE}) == {Step.SET_OLD_ASIDE}
 
 
 def test_onto_another_cluster_its_own_state_is_saved_before_anything() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -52,13 +53,14 @@ class Blobs:
             raise
         return Blob(name, sums.size, sums.md5, sums.crc64)
 
-    def open(self, name: str) -> BinaryIO:
-        """The file for reading; it stays readable when the blob is removed meanwhile."""
-        return (self._complete / name).open("rb")
+    def open(self, names: Iterable[str]) -> list[BinaryIO]:
+        """The files for reading; they stay readable when the blobs are removed meanwhile."""
+        return [(self._complete / name).open("rb") for name in names]
 
-    def remove(self, name: str) -> None:
-        """Remove a blob that nothing refers to any more."""
-        (self._complete / name).unlink(missing_ok=True)
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove blobs that nothing refers to any more."""
+        for name in names:
+            (self._complete / name).unlink(missing_ok=True)
 
     def remove_all_but(self, names: set[str]) -> None:
         """Clear what a kill left behind: unfinished files, and blobs outside `names`."""
@@ -70,9 +72,9 @@ class Blobs:
 
     def _copy(self, names: list[str], target: BinaryIO) -> Checksums:
         sums = Checksums()
-        for name in names:
-            with self.open(name) as source:
-                while chunk := source.read(_CHUNK):
+        for file in self.open(names):
+            with file:
+                while chunk := file.read(_CHUNK):
                     _append(target, sums, chunk)
         return sums
 
@@ -87,13 +89,16 @@ class Blobs:
             os.close(directory)
 
 
-async def read(file: BinaryIO, start: int, length: int) -> AsyncIterator[bytes]:
-    """The bytes from `start`, `length` of them, in chunks; closes the file."""
-    with file:
-        file.seek(start)
-        while length > 0 and (chunk := await asyncio.to_thread(file.read, min(_CHUNK, length))):
-            length -= len(chunk)
-            yield chunk
+async def read(files: Iterable[BinaryIO], start: int, length: int) -> AsyncIterator[bytes]:
+    """The bytes from `start`, `length` of them, of what the files are one after the other; closes them."""
+    with ExitStack() as opened:
+        for file in [opened.enter_context(each) for each in files]:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(min(start, size))
+            start -= min(start, size)
+            while length > 0 and (chunk := await asyncio.to_thread(file.read, min(_CHUNK, length))):
+                length -= len(chunk)
+                yield chunk
 
 
 async def nothing() -> AsyncIterator[bytes]:

@@ -7,7 +7,10 @@ hundreds of times slower than a disk.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
+
+from oss2.crc64_combine import mkCombineFun
 
 try:
     import crcmod
@@ -17,6 +20,19 @@ except ImportError:
 
 # CRC-64/XZ (ECMA-182), reflected, as the OSS reference names it.
 _POLYNOMIAL = 0x142F0E1EBA9EA3693
+_ONES = 0xFFFFFFFFFFFFFFFF
+_combine = mkCombineFun(_POLYNOMIAL, 0, True, _ONES)
+
+
+def joined_crc64(pieces: Iterable[tuple[str, int]]) -> str:
+    """CRC-64 (decimal) of pieces one after the other, from each one's CRC-64 and size in bytes; empty when
+    one is not known."""
+    whole = 0
+    for crc64, size in pieces:
+        if not crc64:
+            return ""
+        whole = _combine(whole, int(crc64), size)
+    return str(whole)
 
 
 class Checksums:
@@ -26,7 +42,7 @@ class Checksums:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._crc: Any = None
         if crcmod is not None:
-            self._crc = crcmod.Crc(_POLYNOMIAL, initCrc=0, rev=True, xorOut=0xFFFFFFFFFFFFFFFF)
+            self._crc = crcmod.Crc(_POLYNOMIAL, initCrc=0, rev=True, xorOut=_ONES)
         self.size = 0
 
     def update(self, chunk: bytes) -> None:

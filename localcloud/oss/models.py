@@ -45,10 +45,10 @@ class ObjectHeaders(BaseModel):
 
 
 class StoredObject(_Document):
-    """An object. `blob` names its file; `etag` is without quotes; `crc64` is decimal or empty."""
+    """An object. `blobs` names its files in order; `etag` is without quotes; `crc64` is decimal or empty."""
 
     key: str
-    blob: str
+    blobs: tuple[str, ...]
     size: int
     etag: str
     crc64: str

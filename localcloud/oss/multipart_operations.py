@@ -7,8 +7,8 @@ import uuid
 
 from aiohttp import web
 
-from localcloud.oss.blobs import nothing
 from localcloud.oss.call import Call
+from localcloud.oss.checksums import joined_crc64
 from localcloud.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload
 from localcloud.oss.models import Part, StoredObject, Upload
 from localcloud.oss.names import check_key
@@ -65,14 +65,13 @@ async def complete_multipart_upload(call: Call) -> web.Response:
     upload = _upload(call)
     check = overwrite_check(call.request)
     parts = _wanted_parts(await call.xml_body(), call.storage.parts(upload.id))
-    blob = await call.storage.blobs.write(nothing(), after=[part.blob for part in parts])
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts), usedforsecurity=False)
     stored = StoredObject(
         key=upload.key,
-        blob=blob.name,
-        size=blob.size,
+        blobs=tuple(part.blob for part in parts),
+        size=sum(part.size for part in parts),
         etag=f"{digest.hexdigest().upper()}-{len(parts)}",
-        crc64=blob.crc64,
+        crc64=joined_crc64((part.crc64, part.size) for part in parts),
         modified=call.now,
         kind="Multipart",
         headers=upload.headers,

@@ -37,7 +37,7 @@ async def put_object(call: Call) -> web.Response:
     blob = await receive(call)
     stored = StoredObject(
         key=call.request.key,
-        blob=blob.name,
+        blobs=(blob.name,),
         size=blob.size,
         etag=blob.md5.hex().upper(),
         crc64=blob.crc64,
@@ -54,7 +54,7 @@ async def receive(call: Call) -> Blob:
     claimed = call.request.header("content-md5")
     blob = await call.storage.blobs.write(call.body())
     if claimed and claimed != base64.b64encode(blob.md5).decode():
-        call.storage.blobs.remove(blob.name)
+        call.storage.blobs.remove([blob.name])
         raise OssError(
             400,
             "InvalidDigest",
@@ -72,11 +72,11 @@ async def get_object(call: Call) -> web.StreamResponse:
     headers = {**shown(stored, _overrides(call)), "Content-Length": str(wanted.length)}
     if wanted.partial:
         headers["Content-Range"] = f"bytes {wanted.start}-{wanted.start + wanted.length - 1}/{stored.size}"
-    file = call.storage.blobs.open(stored.blob)
+    files = call.storage.blobs.open(stored.blobs)
     response = web.StreamResponse(status=206 if wanted.partial else 200, headers=headers)
     response.headers.update(call.common_headers)
     await response.prepare(call.http)
-    async for chunk in read(file, wanted.start, wanted.length):
+    async for chunk in read(files, wanted.start, wanted.length):
         await response.write(chunk)
     await response.write_eof()
     return response
@@ -138,9 +138,9 @@ async def copy_object(call: Call) -> web.Response:
     if directive == "COPY":
         kept = {"content_type": source.headers.content_type, "kept": source.headers.kept}
         headers = headers.model_copy(update=kept)
-    blob = await call.storage.blobs.write(nothing(), after=[source.blob])
+    blob = await call.storage.blobs.write(nothing(), after=source.blobs)
     copied = source.model_copy(
-        update={"key": call.request.key, "blob": blob.name, "modified": call.now, "headers": headers}
+        update={"key": call.request.key, "blobs": (blob.name,), "modified": call.now, "headers": headers}
     )
     call.storage.put_object(call.request.bucket, copied, check)
     response = answer(
@@ -159,10 +159,10 @@ async def append_object(call: Call) -> web.Response:
     existing = call.storage.object(call.request.bucket, call.request.key)
     _check_position(existing, int(text))
     headers = existing.headers if existing else read_headers(call.request)
-    blob = await call.storage.blobs.write(call.body(), after=[existing.blob] if existing else [])
+    blob = await call.storage.blobs.write(call.body(), after=existing.blobs if existing else ())
     stored = StoredObject(
         key=call.request.key,
-        blob=blob.name,
+        blobs=(blob.name,),
         size=blob.size,
         # Not the content's MD5: an appendable object's ETag only tells versions apart.
         etag=uuid.uuid4().hex.upper(),

@@ -37,7 +37,8 @@ class ObjectStorage:
 
     async def start(self) -> None:
         """Remove what a killed write left behind."""
-        used = {each.blob for bucket in self.buckets() for each in self.scan(bucket.name)}
+        stored = (each for bucket in self.buckets() for each in self.scan(bucket.name))
+        used = {blob for each in stored for blob in each.blobs}
         used |= {part.blob for upload in self.uploads() for part in self.parts(upload.id)}
         self.blobs.remove_all_but(used)
 
@@ -67,14 +68,17 @@ class ObjectStorage:
         return None if document is None else StoredObject.load(document)
 
     def put_object(self, bucket: str, stored: StoredObject, check: Check) -> None:
-        """Create or replace an object whose blob is complete, or remove that blob when `check` objects.
+        """Create or replace an object whose blobs are complete, or remove these when `check` objects.
 
         `check` is given what stands there now and raises OssError to refuse. Raises NoSuchBucket (404) when
         the bucket was deleted while the object was received.
         """
-        replaced = self._replace(bucket, stored, check, forget_upload=None)
-        for blob in replaced:
-            self.blobs.remove(blob)
+        try:
+            replaced = self._replace(bucket, stored, check, forget_upload=None)
+        except OssError:
+            self.blobs.remove(stored.blobs)
+            raise
+        self.blobs.remove(replaced)
 
     def change_object(self, bucket: str, changed: StoredObject) -> None:
         """Describe an existing object anew; its bytes stay."""
@@ -86,7 +90,7 @@ class ObjectStorage:
             stored = self.object(bucket, key)
             self._store.delete(_objects(bucket), key)
         if stored is not None:
-            self.blobs.remove(stored.blob)
+            self.blobs.remove(stored.blobs)
 
     def scan(self, bucket: str, at_least: str = "", below: str | None = None) -> Iterator[StoredObject]:
         """Objects with `at_least` <= key (< `below`) in the order of their keys' UTF-8 bytes."""
@@ -130,40 +134,34 @@ class ObjectStorage:
             if alive:
                 self._store.put(_parts(upload_id), identity, part.document())
         if not alive:
-            self.blobs.remove(part.blob)
+            self.blobs.remove([part.blob])
             raise no_such_upload(upload_id)
         if replaced is not None:
-            self.blobs.remove(Part.load(replaced).blob)
+            self.blobs.remove([Part.load(replaced).blob])
 
     def complete_upload(self, upload: Upload, result: StoredObject, check: Check) -> None:
-        """Store the object that the parts make and forget the upload; `check` as in `put_object`."""
-        replaced = self._replace(upload.bucket, result, check, forget_upload=upload.id)
-        for blob in replaced:
-            self.blobs.remove(blob)
+        """Store the object that the parts make and forget the upload; the parts stay when `check` objects."""
+        self.blobs.remove(self._replace(upload.bucket, result, check, forget_upload=upload.id))
 
     def abort_upload(self, upload_id: str) -> None:
         """Forget the upload and its parts."""
         with self._store.transaction():
             parts = self._forget_upload(upload_id)
-        for part in parts:
-            self.blobs.remove(part.blob)
+        self.blobs.remove(part.blob for part in parts)
 
     def _replace(
         self, bucket: str, stored: StoredObject, check: Check, forget_upload: str | None
     ) -> list[str]:
         """Names of the blobs that nothing refers to after the change."""
-        try:
-            with self._store.transaction():
-                if self.bucket(bucket) is None:
-                    raise no_such_bucket(bucket)
-                replaced = self.object(bucket, stored.key)
-                check(replaced)
-                self._store.put(_objects(bucket), stored.key, stored.document())
-                parts = self._forget_upload(forget_upload) if forget_upload else []
-        except OssError:
-            self.blobs.remove(stored.blob)
-            raise
-        return [*(part.blob for part in parts), *([replaced.blob] if replaced else [])]
+        with self._store.transaction():
+            if self.bucket(bucket) is None:
+                raise no_such_bucket(bucket)
+            replaced = self.object(bucket, stored.key)
+            check(replaced)
+            self._store.put(_objects(bucket), stored.key, stored.document())
+            parts = self._forget_upload(forget_upload) if forget_upload else []
+        before = {*(part.blob for part in parts), *(replaced.blobs if replaced else ())}
+        return sorted(before - {*stored.blobs})
 
     def _forget_upload(self, upload_id: str) -> list[Part]:
         parts = self.parts(upload_id)

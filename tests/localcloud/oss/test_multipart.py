@@ -28,6 +28,11 @@ def test_parts_in_any_order_make_the_object(bucket: Any) -> None:
     assert done.etag.endswith("-3")
     read = bucket.get_object("k")
     assert read.read() == b"".join(data)
+    across = (_PART + 5, 2 * _PART)
+    assert bucket.get_object("k", byte_range=across).read() == b"".join(data)[across[0] : across[1] + 1]
+    bucket.copy_object(bucket.bucket_name, "k", "copy")
+    assert bucket.get_object("copy").read() == b"".join(data)
+    assert read.server_crc == bucket.put_object("whole", b"".join(data)).crc
     assert (read.object_type, read.content_type) == ("Multipart", "text/x")
     assert bucket.list_multipart_uploads().upload_list == []
 

@@ -57,7 +57,7 @@ class Drills:
             return Verdict(verified_at=datetime.now(UTC), kind=VerdictKind.DRILL, ok=False, reason=misfit)
         snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
         machine, _ = snapshots.source()
-        return snapshots.verify(machine, entry, VerdictKind.DRILL)
+        return snapshots.verify(machine, entry)
 
     def _store(self, record: ClusterRecord) -> BackupStore:
         return BackupStore(self._clients.bucket(record.provider), record.name)

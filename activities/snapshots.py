@@ -10,12 +10,13 @@ from wdrip import names
 from wdrip.clients.ecs import EcsClient
 from wdrip.clients.oss import Bucket, upload_headers
 from wdrip.errors import PermanentError, TemporaryError
-from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict, VerdictKind
+from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.observation import MachineState
 from wdrip.nodes.backup_operations import (
     PART_BYTES,
     PARTS_PER_COMMAND,
+    arrived_parts,
     discard_snapshot,
     encrypt_snapshot,
     parts_left,
@@ -31,7 +32,7 @@ from wdrip.planning.backup_source import backup_source, surviving_source
 from wdrip.planning.quorum import has_quorum
 
 URL_SECONDS = 3600
-"""How long a machine may use a URL: a part of 64 MiB at 1 MB/s needs a minute, and tries are made anew."""
+"""How long a machine may use a URL: a part of 512 MiB at 1 MB/s needs nine minutes, and may be tried anew."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +106,12 @@ class Snapshots:
         if not self._arrived(date, facts):
             raise TemporaryError(f"{self._key(date)} did not arrive whole in the bucket")
 
-    def verify(self, machine: MachineState, entry: BackupEntry, kind: VerdictKind) -> Verdict:
-        """Let the machine fetch the backup and look at it."""
+    def verify(self, machine: MachineState, entry: BackupEntry) -> Verdict:
+        """Let the machine fetch the backup and prove that it restores."""
         url = self.bucket.presigned_get(entry.path, URL_SECONDS)
-        output = carry_out(self.ecs, machine.instance_id, verify_snapshot(entry, url, kind))
+        output = carry_out(self.ecs, machine.instance_id, verify_snapshot(entry, url))
         try:
-            return verdict_of(output, kind, datetime.now(UTC))
+            return verdict_of(output, datetime.now(UTC))
         except ValueError as error:
             raise PermanentError(f"{machine.instance_id} gave no verdict: {error}") from error
 
@@ -126,16 +127,21 @@ class Snapshots:
         )
 
     def _upload_parts(self, machine: MachineState, date: str, facts: ObjectFacts, upload_id: str) -> None:
-        key = self._key(date)
-        while left := parts_left(facts.size, self.bucket.parts(key, upload_id) or ()):
+        key, etags = self._key(date), dict[int, str]()
+        while left := parts_left(facts.size, etags):
             urls = [
                 (part, self.bucket.presigned_part(key, upload_id, part.number, URL_SECONDS))
                 for part in left[:PARTS_PER_COMMAND]
             ]
-            carry_out(
-                self.ecs, machine.instance_id, upload_parts(date, upload_id, urls, encrypted=self.encrypted)
-            )
-        self.bucket.complete_parts(key, upload_id)
+            operation = upload_parts(date, upload_id, urls, encrypted=self.encrypted)
+            output = carry_out(self.ecs, machine.instance_id, operation)
+            try:
+                etags |= arrived_parts(output)
+            except ValueError as error:
+                raise PermanentError(
+                    f"{machine.instance_id} told nothing of what it uploaded: {error}"
+                ) from error
+        self.bucket.complete_parts(key, upload_id, etags)
 
     def _arrived(self, date: str, facts: ObjectFacts) -> bool:
         found = self.bucket.head(self._key(date))

@@ -137,9 +137,9 @@ class RecoveryMasters:
     def _drilled(self, task: RecoverTask) -> Verdict:
         entry = task.backup
         url = self._clients.bucket(task.record.provider).presigned_get(entry.path, URL_SECONDS)
-        output = self._run(task, backups.verify_snapshot(entry, url, VerdictKind.DRILL, keep=True))
+        output = self._run(task, backups.verify_snapshot(entry, url, keep=True))
         try:
-            return backups.verdict_of(output, VerdictKind.DRILL, datetime.now(UTC))
+            return backups.verdict_of(output, datetime.now(UTC))
         except ValueError as error:
             raise PermanentError(f"{task.node.machine.instance_id} gave no verdict: {error}") from error
 

@@ -129,7 +129,6 @@ def test_a_drill_proves_it_and_its_verdict_stands_beside_it(
     assert recovery.run(masters.prove_backup, built).ok is ok
     assert recovery.operations() == [("i-new", "verify-snapshot")]
     script = recovery.script("verify-snapshot")
-    assert "WDRIP_DRILL=yes" in script
     assert "WDRIP_KEEP=yes" in script, "what was proven is what is restored"
     assert recovery.store("c1").index().entries[0].standing is standing
     assert names.backup_hold_key("c1", NEWEST) not in recovery.objects

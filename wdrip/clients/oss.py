@@ -166,30 +166,13 @@ class Bucket:
         parameters = {"partNumber": str(number), "uploadId": upload_id}
         return self._presigned("PUT", key, seconds, parameters=parameters)
 
-    def parts(self, key: str, upload_id: str) -> dict[int, str] | None:
-        """ETag by number of the parts that have arrived; None when there is no such upload (any more)."""
-        found: dict[int, str] = {}
-        marker = ""
-        while True:
-            try:
-                with translated(f"list the parts of {self._name(key)}"):
-                    page = self._oss.list_parts(key, upload_id, marker=marker)
-            except NotFoundError:
-                return None
-            found |= {part.part_number: part.etag for part in page.parts}
-            if not page.is_truncated:
-                return found
-            marker = page.next_marker
-
-    def complete_parts(self, key: str, upload_id: str) -> None:
-        """Make the object of the parts that have arrived. Raises PermanentError when there are none."""
+    def complete_parts(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        """Make the object of the parts with these ETags, by number; OSS refuses when one has another."""
         from oss2.models import PartInfo
 
-        arrived = self.parts(key, upload_id) or {}
+        parts = [PartInfo(number, etag.upper()) for number, etag in sorted(etags.items())]
         with translated(f"complete the upload to {self._name(key)}"):
-            self._oss.complete_multipart_upload(
-                key, upload_id, [PartInfo(number, etag) for number, etag in sorted(arrived.items())]
-            )
+            self._oss.complete_multipart_upload(key, upload_id, parts)
 
     def abort_parts(self, key: str, upload_id: str) -> None:
         """Throw the parts of an upload away; one that is not there counts as thrown away."""

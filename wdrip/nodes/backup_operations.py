@@ -9,8 +9,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict, VerdictKind
 from wdrip.models.recovery import Restored
@@ -35,9 +36,9 @@ the backup."""
 MARKER_KEY = "/wdrip/backup-marker"
 """etcd key, outside of Kubernetes' own, whose value tells which backup a database was restored from."""
 
-PART_BYTES = 64 * 1024 * 1024
-"""Part size of multipart uploads. One part at a time lies on the machine's disk beside the snapshot; 8 GiB,
-etcd's largest database, make 128 parts, and OSS allows 10 000 of 100 KB to 5 GB."""
+PART_BYTES = 512 * 1024 * 1024
+"""Part size of multipart uploads: what is sent again when one breaks off. 2 GiB, etcd's default limit of a
+database, go with one command; OSS allows 10 000 parts of 100 KB to 5 GB."""
 
 PARTS_PER_COMMAND = 4
 """Parts that one RunCommand can have URLs for: a URL has up to 1.6 KB with temporary credentials, and the
@@ -47,12 +48,13 @@ REVISION_BUMP = 1_000_000_000
 """How far restored revisions are raised: a billion, which etcd's own documentation advises, is years of
 changes."""
 
+_ETAGS = TypeAdapter(dict[int, str])
 _RESULT = re.compile(r"^wdrip-result (\{.*\})$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a multipart upload that the bucket does not have yet."""
+    """A part of a multipart upload."""
 
     number: int
     """From 1."""
@@ -119,8 +121,8 @@ def upload_parts(
 ) -> NodeOperation:
     """Upload parts of the snapshot, each by its own pre-signed URL; at most PARTS_PER_COMMAND of them.
 
-    What of an upload the bucket has already is asked of the bucket (`parts_left`), so a machine or worker
-    that was restarted goes on where it was. Fails as `upload_snapshot` does.
+    A part that has arrived is not sent again, so a machine or worker that was restarted goes on where it was.
+    Read the output with `arrived_parts`. Fails as `upload_snapshot` does.
     """
     return render(
         "upload-parts",
@@ -136,7 +138,12 @@ def upload_parts(
 
 
 def parts_left(size: int, uploaded: Collection[int], part_bytes: int = PART_BYTES) -> list[Part]:
-    """The parts of a snapshot of `size` bytes, but for those whose numbers the bucket lists."""
+    """The parts of a snapshot of `size` bytes, but for those of these numbers.
+
+    They are as equal as can be, and an even number: two go at a time, and none goes alone at the end.
+    """
+    count = 2 * ceil(size / part_bytes / 2)
+    part_bytes = ceil(size / count)
     return [
         Part(number, offset, min(part_bytes, size - offset))
         for number, offset in enumerate(range(0, size, part_bytes), start=1)
@@ -149,12 +156,12 @@ def discard_snapshot(date: str) -> NodeOperation:
     return render("discard-snapshot", {"DATE": date}, parts=("snapshot",), keeps_success=False)
 
 
-def verify_snapshot(entry: BackupEntry, url: str, kind: VerdictKind, *, keep: bool = False) -> NodeOperation:
-    """Fetch a backup and look at it; on any machine with the software installed. `verdict_of` reads it.
+def verify_snapshot(entry: BackupEntry, url: str, *, keep: bool = False) -> NodeOperation:
+    """Fetch a backup, prove that it restores, on any machine with the software installed; see `verdict_of`.
 
-    STRUCTURE compares size, both hashes, the database's structure and revision. DRILL restores it as well,
-    into an etcd of its own that only root can reach, and compares revision, number of keys and marker. keep:
-    leave a good one for `restore_etcd`. One that is encrypted needs a machine that `receive_secrets` made a
+    Compares size, both hashes, the database's structure and revision; then restores it into an etcd of its
+    own that only root can reach, and compares revision, number of keys and marker. keep: leave a good one for
+    `restore_etcd`. One that is encrypted needs a machine that `receive_secrets` made a
     master. Fails with DOWNLOAD_FAILED, NO_SPACE or WRONG_KEY, which say nothing about the backup.
     """
     return render(
@@ -162,7 +169,6 @@ def verify_snapshot(entry: BackupEntry, url: str, kind: VerdictKind, *, keep: bo
         {
             **_claims(entry),
             "LIVE_KEYS": "" if entry.live_keys is None else str(entry.live_keys),
-            "DRILL": "yes" if kind is VerdictKind.DRILL else "no",
             "KEEP": "yes" if keep else "no",
         },
         parts=("fetch", "snapshot"),
@@ -229,10 +235,15 @@ def sealed(output: str) -> ObjectFacts:
     return ObjectFacts.model_validate_json(_result(output))
 
 
-def verdict_of(output: str, kind: VerdictKind, at: datetime) -> Verdict:
+def arrived_parts(output: str) -> dict[int, str]:
+    """ETag (MD5, hex) by number of the parts of an `upload_parts`. Raises ValueError when there are none."""
+    return _ETAGS.validate_json(_result(output))
+
+
+def verdict_of(output: str, at: datetime) -> Verdict:
     """The verdict in the output of `verify_snapshot`. Raises ValueError when there is none."""
     finding = _Finding.model_validate_json(_result(output))
-    return Verdict(verified_at=at, kind=kind, ok=finding.ok, reason=finding.reason)
+    return Verdict(verified_at=at, kind=VerdictKind.DRILL, ok=finding.ok, reason=finding.reason)
 
 
 def restored(output: str) -> Restored:

@@ -166,8 +166,11 @@ def prepare_identity(machine_name: str) -> NodeOperation:
     return render("prepare-identity", {"MACHINE_NAME": machine_name})
 
 
-def install_package(url: str, sha256: str, version: str, image_repository: str) -> NodeOperation:
-    """Fetch the software package, verify, install it, start containerd, import the container images.
+def install_package(
+    url: str, sha256: str, version: str, image_repository: str, *, control_plane: bool = True
+) -> NodeOperation:
+    """Fetch the software package, verify, install it, start containerd, import the container images: all, or
+    without those of the control plane, which are most of the package.
 
     url: pre-signed GET URL, read by curl from a file, with resume; sha256: hex, of the package file; version:
     Kubernetes version for the log, e.g. `v1.20.2`; image_repository: the prefix under which kubeadm will ask
@@ -179,6 +182,7 @@ def install_package(url: str, sha256: str, version: str, image_repository: str) 
             "SHA256": sha256,
             "VERSION": version,
             "IMAGE_REPOSITORY": image_repository,
+            "CONTROL_PLANE": "yes" if control_plane else "",
             "PREPARE_HOST": _text("scripts", "prepare-host.sh"),
             **{f"{unit.upper()}_UNIT": _text("units", f"{unit}.service") for unit in _UNITS},
         },
@@ -251,13 +255,19 @@ def join_worker(
     return _join("join-worker", kubeadm_yaml, node_name, endpoint_name, endpoint_address, "")
 
 
-def configure_pod_network(node_name: str, pod_cidr: str, node_mask: int | None = None) -> NodeOperation:
+POD_NETWORK_SECONDS = 300
+"""For a Node's range, once it is registered: the controller manager gives it within seconds of its start."""
+
+
+def configure_pod_network(
+    node_name: str, pod_cidr: str, node_mask: int | None = None, deadline_seconds: int = POD_NETWORK_SECONDS
+) -> NodeOperation:
     """Start the service that keeps this node's pod network as the cluster's Nodes say, until it has done so.
 
     It writes the bridge CNI configuration from the Node's own podCIDR and keeps a VXLAN way to every other
     node's pods. pod_cidr: the cluster's range. node_mask: prefix length of one node's range; given for the
     first node, which then need not wait for the controller manager: while it is the only node it takes the
-    first range. Fails with NOT_IN_TIME.
+    first range. deadline_seconds: 0 does not wait, on a machine that has yet to join. Fails with NOT_IN_TIME.
     """
     first = ""
     if node_mask is not None:
@@ -268,6 +278,7 @@ def configure_pod_network(node_name: str, pod_cidr: str, node_mask: int | None =
             "NODE_NAME": node_name,
             "POD_CIDR": pod_cidr,
             "FIRST_RANGE": first,
+            "SECONDS": str(deadline_seconds),
             "PROGRAM": "#!/bin/bash\n" + _without_comments(_body("pod-network")),
             "UNIT": _text("units", "pod-network.service"),
         },

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from tests.wdrip.backup_entries import entry, moment
 from tests.wdrip.nodes.sandbox import Result, Sandbox
-from wdrip.models.backup import VerdictKind
 from wdrip.nodes import backup_operations as backups
 from wdrip.nodes.backup_operations import PART_BYTES, PARTS_PER_COMMAND, Part
 from wdrip.nodes.operations import MAX_COMMAND_BYTES, NodeOperation, curl_config, launch
@@ -38,7 +37,7 @@ def every_operation() -> list[NodeOperation]:
         backups.upload_parts(DATE, "0004B9894A22E5B1888A1E29F8236E2D", parts),
         backups.encrypt_snapshot(DATE),
         backups.discard_snapshot(DATE),
-        backups.verify_snapshot(one, LONG_URL, VerdictKind.DRILL),
+        backups.verify_snapshot(one, LONG_URL),
         backups.restore_etcd(one, LONG_URL, NODE, IP, UID),
         backups.clean_after_restore(NODE, IP, masters),
     ]
@@ -71,6 +70,13 @@ def test_a_header_cannot_smuggle_in_options() -> None:
         curl_config("http://a/", {"x-oss-meta-a": 'b"\noutput = "/etc/passwd'})
 
 
+@pytest.mark.parametrize(
+    ("size", "sizes"), [(600, [300, 300]), (1200, [300, 300, 300, 300]), (999, [500, 499])]
+)
+def test_parts_go_two_at_a_time_to_the_end(size: int, sizes: list[int]) -> None:
+    assert [part.size for part in backups.parts_left(size, (), 512)] == sizes
+
+
 def test_another_upload_of_the_same_parts_is_another_operation() -> None:
     parts = [(Part(1, 0, 10), LONG_URL)]
     assert backups.upload_parts(DATE, "a", parts).digest != backups.upload_parts(DATE, "b", parts).digest
@@ -89,7 +95,7 @@ def test_parts_cover_what_is_missing_and_nothing_else(size: int, part: int, uplo
 
 def test_results_are_read_from_the_end_of_a_log() -> None:
     log = '10:24:00 verifying\nwdrip-result {"ok":false,"reason":"it has 0 bytes, not 20512"}\n'
-    found = backups.verdict_of(log, VerdictKind.STRUCTURE, moment(DATE))
+    found = backups.verdict_of(log, moment(DATE))
     assert (found.ok, found.reason) == (False, "it has 0 bytes, not 20512")
     with pytest.raises(ValueError, match="no result"):
         backups.taken("10:24:00 taking a snapshot")
@@ -203,15 +209,19 @@ def test_a_snapshot_that_is_gone_is_told(sandbox: Sandbox, server: _Server) -> N
     assert "take another" in result.output
 
 
-def test_parts_make_the_whole_and_leave_nothing_behind(machine: Sandbox, server: _Server) -> None:
+def test_parts_make_the_whole_and_leave_no_copies(machine: Sandbox, server: _Server) -> None:
     parts = backups.parts_left(len(CONTENT), (), 1024 * 1024)
     for batch in (parts[:2], parts[2:]):
         urls = [(part, server.url(f"/part-{part.number}")) for part in batch]
         result = machine.launch(backups.upload_parts(DATE, "upload-1", urls))
         assert result.code == 0, result.output
     assert b"".join(server.objects[f"/part-{part.number}"] for part in parts) == CONTENT
-    left = machine.path(f"/var/lib/wdrip/snapshots/{DATE}").iterdir()
-    assert [path.name for path in left] == ["snapshot.db"]
+    left = {
+        path.name: path.stat().st_size for path in machine.path(f"/var/lib/wdrip/snapshots/{DATE}").iterdir()
+    }
+    assert left.pop("snapshot.db") == len(CONTENT)
+    # Beside it only which parts have arrived, as their MD5.
+    assert left == {f"sent.upload-1.{part.number}": 33 for part in parts}
 
 
 def test_a_part_beyond_the_snapshots_end_is_not_sent(machine: Sandbox, server: _Server) -> None:

@@ -62,21 +62,37 @@ def test_a_header_that_was_not_signed_is_refused(machine: Sandbox, bucket: Any) 
 def test_parts_go_on_where_the_bucket_has_them(machine: Sandbox, bucket: Any) -> None:
     upload = bucket.init_multipart_upload(KEY).upload_id
 
-    def send(parts: list[backups.Part]) -> None:
+    def send(parts: list[backups.Part]) -> str:
         urls = [
             (part, bucket.sign_url("PUT", KEY, 600, params=query(upload, part), slash_safe=True))
             for part in parts
         ]
         result = machine.launch(backups.upload_parts(DATE, upload, urls))
         assert result.code == 0, result.output
+        return result.output
 
-    send(backups.parts_left(len(CONTENT), (), 1024 * 1024)[:2])
-    there = {part.part_number for part in bucket.list_parts(KEY, upload).parts}
-    assert there == {1, 2}
-    send(backups.parts_left(len(CONTENT), there, 1024 * 1024))
-    parts = [PartInfo(each.part_number, each.etag) for each in bucket.list_parts(KEY, upload).parts]
+    first = backups.arrived_parts(send(backups.parts_left(len(CONTENT), (), 1024 * 1024)[:2]))
+    assert {part.part_number for part in bucket.list_parts(KEY, upload).parts} == {1, 2}
+    said = send(backups.parts_left(len(CONTENT), {1}, 1024 * 1024))
+    assert "uploading part 2" not in said
+    etags = {**first, **backups.arrived_parts(said)}
+    arrived = bucket.list_parts(KEY, upload).parts
+    assert {number: etag.upper() for number, etag in etags.items()} == {
+        each.part_number: each.etag for each in arrived
+    }
+    parts = [PartInfo(number, etag.upper()) for number, etag in sorted(etags.items())]
     bucket.complete_multipart_upload(KEY, upload, parts)
     assert bucket.get_object(KEY).read() == CONTENT
+
+
+def test_a_part_that_arrived_otherwise_is_a_failed_upload(machine: Sandbox, bucket: Any) -> None:
+    # What is read for the MD5 and what is read for sending differ.
+    machine.program(
+        "dd", '#!/bin/bash\n/bin/dd "$@" | if mkdir /run/once 2>/dev/null; then cat; else tr t T; fi\n'
+    )
+    url = bucket.sign_url("PUT", KEY, 600, slash_safe=True)
+    result = machine.launch(backups.upload_snapshot(DATE, url, {}))
+    assert result.code == backups.UPLOAD_FAILED
 
 
 def query(upload: str, part: backups.Part) -> dict[str, str]:

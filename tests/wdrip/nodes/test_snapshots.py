@@ -24,7 +24,6 @@ pytestmark = pytest.mark.machines
 
 DATE = "20211002-1024"
 NOW = datetime(2021, 10, 2, 10, 24, tzinfo=UTC)
-DRILL, STRUCTURE = VerdictKind.DRILL, VerdictKind.STRUCTURE
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +89,10 @@ def served(folder: Path, content: bytes) -> str:
     return f"file://{path}"
 
 
-def looked_at(
-    machine: EtcdMachine, content: bytes, claims: BackupEntry, kind: VerdictKind = DRILL
-) -> Verdict:
-    result = machine.launch(backups.verify_snapshot(claims, served(machine.folder, content), kind))
+def looked_at(machine: EtcdMachine, content: bytes, claims: BackupEntry) -> Verdict:
+    result = machine.launch(backups.verify_snapshot(claims, served(machine.folder, content)))
     assert result.code == 0, result.output
-    return backups.verdict_of(result.output, kind, NOW)
+    return backups.verdict_of(result.output, NOW)
 
 
 def test_the_facts_are_those_of_the_member(
@@ -157,12 +154,10 @@ def test_discarded_means_gone(master: EtcdMachine) -> None:
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
-def test_a_good_backup_passes(
-    fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts], kind: VerdictKind
-) -> None:
+def test_a_good_backup_passes(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
     content, facts = snapshot
-    assert looked_at(fresh, content, entry(facts), kind) == Verdict(verified_at=NOW, kind=kind, ok=True)
+    expected = Verdict(verified_at=NOW, kind=VerdictKind.DRILL, ok=True)
+    assert looked_at(fresh, content, entry(facts)) == expected
 
 
 def test_a_drill_leaves_nothing_behind(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
@@ -186,7 +181,6 @@ def pages_zeroed(content: bytes) -> bytes:
     return own_hash_mended(content[:8192] + bytes(len(content) - 8192))
 
 
-@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -201,10 +195,9 @@ def test_a_damaged_object_is_bad(
     snapshot: tuple[bytes, SnapshotFacts],
     damage: Callable[[bytes], bytes],
     reason: str,
-    kind: VerdictKind,
 ) -> None:
     content, facts = snapshot
-    verdict = looked_at(fresh, damage(content), entry(facts), kind)
+    verdict = looked_at(fresh, damage(content), entry(facts))
     assert not verdict.ok
     assert reason in verdict.reason
 
@@ -230,7 +223,8 @@ def test_damage_that_the_index_does_not_know_of_is_bad(
 @pytest.mark.parametrize(
     ("claim", "reason"),
     [
-        ({"revision": 10}, "it is at revision 9, not 10"),
+        # etcd may have taken a write twice: it is told again when its answer was late.
+        ({"revision": 99}, ", not 99"),
         ({"live_keys": 7}, "it has 6 keys, not 7"),
         ({"marker": "another/20211002-1024"}, "lacks the marker"),
     ],
@@ -247,7 +241,7 @@ def test_another_database_than_the_index_says_is_bad(
 def test_a_missing_object_is_no_verdict(fresh: EtcdMachine, snapshot: tuple[bytes, SnapshotFacts]) -> None:
     fresh.program("sleep", "#!/bin/bash\n[[ $1 == 0.* ]] && exec /bin/sleep $1; exit 0\n")
     url = f"file://{fresh.folder}/missing"
-    result = fresh.launch(backups.verify_snapshot(entry(snapshot[1]), url, STRUCTURE))
+    result = fresh.launch(backups.verify_snapshot(entry(snapshot[1]), url))
     assert result.code == operations.DOWNLOAD_FAILED
 
 
@@ -256,7 +250,7 @@ def test_restored_is_a_new_cluster_with_the_old_keys(
 ) -> None:
     content, facts = snapshot
     url = served(fresh.folder, content)
-    fresh.launch(backups.verify_snapshot(entry(facts), url, DRILL, keep=True))
+    fresh.launch(backups.verify_snapshot(entry(facts), url, keep=True))
     # What was proven is what is restored: nothing is fetched a second time.
     (fresh.folder / "object").unlink()
     operation = backups.restore_etcd(entry(facts), url, fresh.name, fresh.ip, "token-2")
@@ -344,11 +338,10 @@ def test_an_encrypted_one_tells_nothing_and_its_facts_are_right(
     assert claims.sha256 == hashlib.sha256(snapshot[0]).hexdigest()
 
 
-@pytest.mark.parametrize("kind", [STRUCTURE, DRILL])
 def test_an_encrypted_one_passes_on_any_master_of_the_cluster(
-    fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry], kind: VerdictKind
+    fresh: EtcdMachine, encrypted: tuple[bytes, BackupEntry]
 ) -> None:
-    assert looked_at(fresh, *encrypted, kind).ok
+    assert looked_at(fresh, *encrypted).ok
     assert list(fresh.path("/var/lib/wdrip/snapshots").iterdir()) == []
 
 
@@ -375,7 +368,7 @@ def test_a_wrong_key_says_nothing_against_the_backup(
     fresh.path("/etc/wdrip/backup.key").write_text(key)
     url = served(fresh.folder, content)
     for operation in (
-        backups.verify_snapshot(claims, url, DRILL),
+        backups.verify_snapshot(claims, url),
         backups.restore_etcd(claims, url, fresh.name, fresh.ip, "token-2"),
     ):
         result = fresh.launch(operation)

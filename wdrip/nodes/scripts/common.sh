@@ -21,6 +21,12 @@ fail() {
     exit "$code"
 }
 
+# sha256_of [FILE]: in hex, of standard input without one. openssl uses the processor's own instructions for it and
+# is five times as fast as coreutils.
+sha256_of() {
+    openssl dgst -sha256 -r "$@" | cut -d' ' -f1
+}
+
 # write_file PATH MODE: standard input becomes the file, whole or not at all. Prints "changed" if it differs.
 write_file() {
     mkdir -p "$(dirname "$1")"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Installs what keeps this node's pod network true (pod-network.sh) and waits for its first success.
-# It may run while the machine still joins, so that the network is there as soon as the Node is.
+# Installs what keeps this node's pod network true (pod-network.sh) and, given WDRIP_SECONDS, waits so long for its
+# first success. Before and while a machine joins it is not waited for: then the network is there as soon as the
+# Node has its range.
 admin=/etc/kubernetes/admin.conf
 network=/etc/cni/net.d/10-wdrip.conflist
 known=/var/lib/wdrip/pod-network.nodes
@@ -71,7 +72,11 @@ systemctl daemon-reload
 [[ -z $changed ]] || systemctl stop wdrip-pod-network
 take_first_range
 start_service
-wait_until 300 "the node to have its pod range, and the network to be written" has_network || {
+if ((WDRIP_SECONDS == 0)); then
+    wait
+    exit 0
+fi
+wait_until "$WDRIP_SECONDS" "the node to have its pod range, and the network to be written" has_network || {
     tail_unit wdrip-pod-network 20
     fail "$NOT_IN_TIME" "the node $WDRIP_NODE_NAME has no podCIDR; is the controller manager running?"
 }

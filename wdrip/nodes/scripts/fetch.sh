@@ -5,7 +5,7 @@ DOWNLOAD_FAILED=69
 
 # has_sha256 FILE SHA256
 has_sha256() {
-    [[ -f $1 && $(sha256sum "$1" | cut -d' ' -f1) == "$2" ]]
+    [[ -f $1 && $(sha256_of "$1") == "$2" ]]
 }
 
 # download FILE: continues what is there; a file that the server will not continue is fetched again whole.

@@ -36,9 +36,12 @@ place() {
 }
 
 unpack_package() {
+    local left_out=()
+    [[ -n $WDRIP_CONTROL_PLANE ]] ||
+        left_out=(--exclude=images/kube-{apiserver,controller-manager,scheduler}.tar)
     rm -rf "$files"
     mkdir -p "$files"
-    tar --extract --gzip --file "$archive" --directory "$files" --no-same-owner
+    tar --extract --gzip --file "$archive" --directory "$files" --no-same-owner "${left_out[@]}"
     place bin /usr/local/bin
     place sbin /usr/local/sbin
     place cni /opt/cni/bin

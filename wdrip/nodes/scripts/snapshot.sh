@@ -35,7 +35,7 @@ tool() {
 
 # own_hash_holds FILE: etcd ends a snapshot with the sha256 of all that stands before.
 own_hash_holds() {
-    [[ $(head -c -32 "$1" | sha256sum | cut -d' ' -f1) == "$(tail -c 32 "$1" | od -An -v -tx1 | tr -d ' \n')" ]]
+    [[ $(head -c -32 "$1" | sha256_of) == "$(tail -c 32 "$1" | od -An -v -tx1 | tr -d ' \n')" ]]
 }
 
 # cipher -e|-d FROM TO: with the cluster's own key for backups, which its masters have. It is 256 random bits, so

@@ -15,8 +15,8 @@ status=$(etcd_at "$endpoint" endpoint status --write-out=json) ||
 size=$(field dbSize <<<"$status")
 needs_space $((size + size / 10))
 if [[ $WDRIP_QUORUM == yes ]]; then
-    # Whoever restores this snapshot looks for what was written just before it.
-    etcd_at "$endpoint" put "$WDRIP_MARKER_KEY" "$WDRIP_MARKER" >/dev/null ||
+    # Whoever restores this snapshot looks for what was written just before it. A write may fail while etcd elects.
+    wait_until 20 "etcd to take a write" etcd_at "$endpoint" put "$WDRIP_MARKER_KEY" "$WDRIP_MARKER" ||
         fail "$NOT_IN_TIME" "etcd: the member at $endpoint cannot write"
     marker=$WDRIP_MARKER
 fi
@@ -24,7 +24,7 @@ say "taking a snapshot of $size bytes at most"
 etcd_at "$endpoint" snapshot save "$file" --command-timeout=3600s >/dev/null 2>"$file.log" ||
     fail "$NOT_IN_TIME" "etcd: no snapshot: $(tail -1 "$file.log" | cut -c1-300)"
 
-sha256sum "$file" >"$file.sha256" &
+sha256_of "$file" >"$file.sha256" &
 hashing=$!
 own_hash_holds "$file" &
 comparing=$!
@@ -40,5 +40,5 @@ if [[ $WDRIP_QUORUM == yes ]]; then
 fi
 version=$(sed -n 's/.*"version":"\([0-9.]*\)".*/\1/p' <<<"$status")
 printf 'wdrip-result {"sha256":"%s","size":%s,"revision":%s,"total_keys":%s,"live_keys":%s,"marker":"%s","etcd_version":"%s"}\n' \
-    "$(cut -d' ' -f1 "$file.sha256")" "$(stat -c %s "$file")" "$revision" "$(field totalKey <<<"$facts")" \
+    "$(<"$file.sha256")" "$(stat -c %s "$file")" "$revision" "$(field totalKey <<<"$facts")" \
     "$live" "$marker" "$version"

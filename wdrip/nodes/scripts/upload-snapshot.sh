@@ -1,5 +1,6 @@
 #!/bin/bash
 # A snapshot as one object.
-say "uploading $(stat -c %s "$TAKEN") bytes"
-upload "$TAKEN" "$PRIVATE/url"
+size=$(stat -c %s "$TAKEN")
+say "uploading $size bytes"
+upload "$PRIVATE/url" 0 "$size"
 say "uploaded"

@@ -55,6 +55,7 @@ class Bootstrap:
                 package.sha256,
                 f"v{package.versions.kubernetes}",
                 image_repository(task.record),
+                control_plane=task.machine.role != names.ROLE_WORKER,
             ),
         )
 

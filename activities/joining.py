@@ -1,8 +1,11 @@
 """From a running machine to a node: what masters, workers and healed machines share."""
 
+from functools import partial
+
 from activities.bootstrap import Bootstrap, node_name
 from activities.clients import Clients
 from activities.commands import carry_out
+from activities.parallel import side_by_side
 from activities.tasks import HandoverTask, NodeTask
 from wdrip import names
 from wdrip.models.node_pool import NodePoolSpec
@@ -34,7 +37,7 @@ class Joining:
         shows the API server holds for an hour."""
         self.prepare(node)
         config = join_config(JoinInput(self._version(node), _identity(node, None), control_plane=True))
-        self.run(
+        self._join(
             node,
             operations.join_control_plane(
                 config,
@@ -44,7 +47,6 @@ class Joining:
                 node.machine.private_ip,
             ),
         )
-        self._pod_network(node)
 
     def join_worker(self, node: NodeTask, pool: str, spec: NodePoolSpec) -> None:
         """Install and `kubeadm join` as a worker of a pool, and the pod network."""
@@ -52,7 +54,7 @@ class Joining:
         config = join_config(
             JoinInput(self._version(node), _identity(node, (pool, spec)), control_plane=False)
         )
-        self.run(
+        self._join(
             node,
             operations.join_worker(
                 config,
@@ -61,15 +63,18 @@ class Joining:
                 node.record.endpoints.private,
             ),
         )
-        self._pod_network(node)
 
     def run(self, node: NodeTask, operation: NodeOperation) -> str:
         """Carry an operation out on the machine; its output."""
         return carry_out(self._clients.ecs(node.record.provider), node.machine.instance_id, operation)
 
-    def _pod_network(self, node: NodeTask) -> None:
-        pod_cidr = str(node.record.config.network.podcidr)
-        self.run(node, operations.configure_pod_network(node_name(node), pod_cidr))
+    def _join(self, node: NodeTask, join: NodeOperation) -> None:
+        """The kubelet reports a Node that has its network at once, and one that lacks it some ten seconds
+        later: so the network is prepared meanwhile."""
+        name, pod_cidr = node_name(node), str(node.record.config.network.podcidr)
+        prepared = operations.configure_pod_network(name, pod_cidr, deadline_seconds=0)
+        side_by_side([partial(self.run, node, join), partial(self.run, node, prepared)], 2)
+        self.run(node, operations.configure_pod_network(name, pod_cidr))
 
     def _version(self, node: NodeTask) -> str:
         versions = node.record.actual or node.record.asked

@@ -60,9 +60,11 @@ class Membership:
 def read_members(ecs: EcsClient, machines: Sequence[MachineState]) -> tuple[EtcdMember, ...] | None:
     """The members, from the first master that tells them; None when none does.
 
-    Those that do not answer are asked on their own machines whether they still have their data.
+    The oldest machine first: a newcomer has no etcd yet, or a learner, which takes seconds to refuse. Members
+    that do not answer are asked on their own machines whether they still have their data.
     """
-    masters = [each for each in machines if each.role == names.ROLE_MASTER and each.status == "Running"]
+    running = [each for each in machines if each.role == names.ROLE_MASTER and each.status == "Running"]
+    masters = sorted(running, key=lambda each: (each.created, each.instance_id))
     urls = [f"https://{each.private_ip}:2379" for each in masters if each.private_ip]
     for machine in masters[:MOST_MACHINES_ASKED]:
         output = looked_at(ecs, machine.instance_id, list_etcd_members(urls), LOOK_SECONDS)

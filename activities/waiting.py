@@ -12,9 +12,9 @@ from wdrip.errors import PermanentError
 
 FIRST_INTERVAL = 0.3
 LONGEST_INTERVAL = 5.0
-SHARE_OF_ELAPSED = 0.1
-"""Look again after a tenth of the time already waited: what is quick is seen at once, what is slow is
-noticed at most a tenth late, and a long wait costs few calls."""
+SHARE_OF_ELAPSED = 0.05
+"""Look again after a twentieth of the time already waited: what is quick is seen at once, what is slow is
+noticed at most a twentieth late, and a long wait costs few calls."""
 MARGIN = timedelta(seconds=10)
 """Kept back from the activity's own limit: a wait ends with its reason rather than with a time-out."""
 

@@ -10,12 +10,15 @@ from activities.access import cluster_api
 from activities.clients import Clients
 from activities.tasks import Change, WatchTask
 from activities.waiting import Waiting, deadline, pause
+from wdrip.clients import cluster_objects as objects
 from wdrip.clients.kubernetes import ClusterApi
 from wdrip.errors import TemporaryError
 from wdrip.models.cluster import ClusterRecord
+from wdrip.planning.autoscaling import waiting_pods
 
 LOOK_SECONDS = 1.0
-"""Between two looks: three short lists from the API server's own cache."""
+"""Between two looks: three short lists from the API server's own cache, and one of pods where a pool is
+autoscaled."""
 
 LOOK_SECONDS_WITHOUT_API = 10.0
 """While it does not answer; the other decisions do not wait for this."""
@@ -23,6 +26,10 @@ LOOK_SECONDS_WITHOUT_API = 10.0
 AWAY_SECONDS = 20.0
 """Without an answer for so long the API server counts as away, which is a change worth a look. A restart or a
 load balancer that changes takes less."""
+
+PODS_SECONDS = 10
+"""How exactly the newest waiting pod is told: pods that come one after the other must not make a look follow
+the other at once."""
 
 API = "api"
 """Key of what is seen while it is away; it is not there while it answers."""
@@ -90,21 +97,31 @@ class _Glances:
         try:
             if self._api is None:
                 self._api = self._session.enter_context(cluster_api(self._clients, self._record))
-            return what_matters(self._api)
+            return what_matters(self._api, datetime.now(UTC))
         except TemporaryError:
             self._session.close()
             self._api = None
             return None
 
 
-def what_matters(api: ClusterApi) -> dict[str, str]:
-    """Key `<plural>/<name>` to what of the object is worth another look when it changes."""
-    master_set = api.master_set()
+def what_matters(api: ClusterApi, now: datetime) -> dict[str, str]:
+    """Key `<plural>/<name>` to what of the object is worth another look when it changes, and `pods` to the
+    newest pod that an autoscaled pool may grow for."""
+    master_set, pools = api.master_set(), api.node_pools()
+    scaled = any("autoscaling" in each["spec"] for each in pools)
     return {
         **({f"mastersets/{_name(master_set)}": _generation(master_set)} if master_set else {}),
-        **{f"nodepools/{_name(each)}": _generation(each) for each in api.node_pools()},
+        **{f"nodepools/{_name(each)}": _generation(each) for each in pools},
         **{f"nodes/{_name(each)}": _readiness(each) for each in api.list_nodes()},
+        **(_newest_waiting(api, now) if scaled else {}),
     }
+
+
+def _newest_waiting(api: ClusterApi, now: datetime) -> dict[str, str]:
+    pods = [objects.pod_state(each) for each in api.list_unassigned_pods()]
+    moments = [each.unschedulable_since for each in waiting_pods(pods, now)]
+    newest = max((each.timestamp() for each in moments if each is not None), default=None)
+    return {} if newest is None else {"pods": f"waiting since {newest // PODS_SECONDS * PODS_SECONDS:.0f}"}
 
 
 def _difference(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ Nothing is carried from one turn to the next but what is remembered: a crash, a 
 change in between costs another look. One step runs at a time.
 """
 
-import asyncio
 import hashlib
 import itertools
 from collections.abc import Callable
@@ -21,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.master_set import MasterSets
     from activities.observation import Observation
     from activities.status import Status
-    from activities.tasks import Observed, ObserveTask, ScaleTask, StatusTask, StepResult
+    from activities.tasks import Observed, ObserveTask, ScaleTask, StatusTask
     from wdrip.failures import PERMANENT
     from wdrip.models.backup_health import BackupHealth
     from wdrip.models.cluster import ClusterRecord, Machine, StepStatus
@@ -31,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from wdrip.planning.decision import Act, Decision, Hold
     from wdrip.planning.memory import refreshed
     from wdrip.planning.quorum_loss import APPROVAL_NEEDED
+    from wdrip.planning.urgency import more_urgent
 from workflows.alarm import Alarm
 from workflows.board import Board
 from workflows.calls import act as carry_out
@@ -40,6 +40,7 @@ from workflows.failures import reason
 from workflows.recovering import Recovering
 from workflows.state import ClusterState, Keeping
 from workflows.steps import failed_attempts, perform, plan_of, subject_of
+from workflows.underway import GivenUp, Underway
 
 OPERATION = "keep"
 """`Progress.operation` of a cluster that has been created."""
@@ -50,9 +51,9 @@ _WRITE = timedelta(seconds=30)
 _BACKUPS = {True: timedelta(minutes=10), False: timedelta(minutes=2)}
 """Between two looks at the backups, by whether all was well with them."""
 _LASTING = (StepKind.GROW_POOLS, StepKind.SHRINK_POOL)
-_MEANWHILE = (10, 20, *itertools.repeat(60, 60))
-"""Seconds from one word on such a step to the next: `kubectl get nodepool` shows machines as they come, and
-whose budget holds a drain up. More than an hour of it is told at its end."""
+"""Of these `kubectl get nodepool` shows how they go: machines as they come, whose budget holds a drain up."""
+_MEANWHILE = {True: (10, 20), False: (20, 20)}
+"""Seconds between the first looks during a step, by whether how it goes is told; then it is a minute."""
 _SHOWN = 6
 """Steps that progress shows: the latest."""
 
@@ -80,8 +81,7 @@ class Keeper:
         chosen = verdict.chosen
         self._say(chosen)
         if isinstance(chosen, Act):
-            ended = asyncio.Event()
-            await together(self._tell_meanwhile(verdict, chosen, ended), self._act_to_the_end(chosen, ended))
+            await self._act(chosen, verdict)
             return
         await self._look_at_backups()
         await self._tell(verdict)
@@ -188,17 +188,23 @@ class Keeper:
 
     # --- act ------------------------------------------------------------------------------------
 
-    async def _act_to_the_end(self, step: Act, ended: asyncio.Event) -> None:
-        try:
-            await self._act(step)
-        finally:
-            ended.set()
-
-    async def _act(self, step: Act) -> None:
-        started = workflow.now()
+    async def _act(self, step: Act, verdict: Verdict) -> None:
+        """Carry the step out, tell that it began, and look meanwhile whether it has to be given up."""
         self._state.progress.failure = ""
-        attempts = await self._attempts(step, started)
-        keeping = self._keeping
+        self._board.keep_last(_SHOWN - 1)
+        underway = Underway()
+        await together(self._meanwhile(verdict, step, underway), self._to_the_end(step, underway))
+
+    async def _to_the_end(self, step: Act, underway: Underway) -> None:
+        """See the step end, and remember what became of it."""
+        started, keeping = workflow.now(), self._keeping
+        try:
+            attempts = await self._attempts(step, underway)
+        except GivenUp as error:
+            # Nothing was found to be wrong with what it was done to: it is begun anew when its turn comes.
+            keeping.last_step, keeping.repeated, keeping.quiet = "", 0, 0
+            self._remember(step.step.value, subject_of(step), step.reason, started, f"given up: {error}")
+            return
         for attempt in attempts:
             keeping.memory = keeping.memory.record(attempt)
         keeping.untold = [*keeping.untold, *attempts]
@@ -206,16 +212,15 @@ class Keeper:
         keeping.quiet = 0
         self._remember(step.step.value, subject_of(step), step.reason, started, _failures(attempts))
 
-    async def _attempts(self, step: Act, started: datetime) -> tuple[Attempt, ...]:
-        """Carry the step out; a failure of whatever kind is an attempt that failed."""
-        attempt_id = workflow.uuid4().hex[:12]
-        observed = self._keeping.observed
+    async def _attempts(self, step: Act, underway: Underway) -> tuple[Attempt, ...]:
+        """What the step's attempts came to; a failure of whatever kind is an attempt that failed."""
+        started, attempt_id = workflow.now(), workflow.uuid4().hex[:12]
+        observed, memory = self._keeping.observed, self._keeping.memory
         plan = plan_of(step, observed.observation if observed else None, attempt_id)
-        result = StepResult(attempts=())
-        self._board.keep_last(_SHOWN - 1)
         try:
             async with self._board.step(plan) as shown:
-                result = await perform(self._record, step, attempt_id, plan, self._keeping.memory)
+                work = perform(self._record, step, attempt_id, plan, memory)
+                result = await underway.carry_out(work)
         except FailureError as error:
             return failed_attempts(step, started, workflow.now(), reason(error))
         failed = _failures(result.attempts)
@@ -248,26 +253,34 @@ class Keeper:
 
     # --- tell -----------------------------------------------------------------------------------
 
-    async def _tell_meanwhile(self, verdict: Verdict, step: Act, ended: asyncio.Event) -> None:
-        """Tell what is begun; and of a step on whole pools, which may last long, how it goes."""
+    async def _meanwhile(self, verdict: Verdict, step: Act, underway: Underway) -> None:
+        """Tell what is begun and, of a step on whole pools, how it goes; give it up for what cannot wait."""
         await self._tell(verdict)
-        for pause in _MEANWHILE if step.step in _LASTING else ():
+        # Workflows whose code did not do so yet are replayed, too.
+        if step.step not in _LASTING and not workflow.patched("looks-during-every-step"):
+            return
+        for pause in itertools.chain(_MEANWHILE[step.step in _LASTING], itertools.repeat(60)):
             try:
-                await workflow.wait_condition(ended.is_set, timeout=timedelta(seconds=pause))
+                await workflow.wait_condition(lambda: underway.ended, timeout=timedelta(seconds=pause))
             except TimeoutError:
-                await self._tell_how_it_goes(step)
+                await self._look_at(step, underway)
             else:
                 return
 
-    async def _tell_how_it_goes(self, step: Act) -> None:
+    async def _look_at(self, step: Act, underway: Underway) -> None:
         try:
             observed = await self._observe()
-            masters = decide(observed, self._keeping.memory, self._record.config).masters
+            memory = self._keeping.memory
+            masters = decide(observed, memory, self._record.config).masters
+            urgent = more_urgent(step, observed.observation, memory)
         except Exception as error:  # noqa: BLE001
             # Nothing depends on it: the turn after the step looks and decides for itself.
-            workflow.logger.warning("how the step goes is not told: %s", error)
+            workflow.logger.warning("how the step goes is not known: %s", error)
             return
-        await self._tell(Verdict(step, masters), going=step.target.instance_ids)
+        if urgent:
+            underway.give_up(urgent)
+        elif step.step in _LASTING:
+            await self._tell(Verdict(step, masters), going=step.target.instance_ids)
 
     async def _tell(self, verdict: Verdict, going: tuple[str, ...] = ()) -> None:
         """Write the status into the cluster's own objects when it says something new.

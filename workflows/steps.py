@@ -46,7 +46,7 @@ METHODS: Mapping[StepKind, StepMethod] = {
 """A backup is not among them: it is taken as every backup is."""
 
 _TITLES: Mapping[StepKind, str] = {
-    StepKind.LAUNCH_MASTER: "Start a master's machine in {subject}",
+    StepKind.LAUNCH_MASTER: "Start masters' machines in {subject}",
     StepKind.JOIN_ETCD: "Let {subject} join etcd as a learner",
     StepKind.PROMOTE_MEMBER: "Let {subject} vote in etcd",
     StepKind.JOIN_CONTROL_PLANE: "Start the control plane on {subject}",
@@ -72,9 +72,9 @@ _TITLES: Mapping[StepKind, str] = {
 _USUAL = timedelta(minutes=10)
 _DEADLINES: Mapping[StepKind, timedelta] = {
     # A slow region's installation and a database of several GiB; the usual is a minute.
+    StepKind.LAUNCH_MASTER: timedelta(minutes=30),
     StepKind.JOIN_ETCD: timedelta(minutes=30),
     StepKind.JOIN_CONTROL_PLANE: timedelta(minutes=20),
-    StepKind.LAUNCH_MASTER: timedelta(minutes=15),
     StepKind.JOIN_WORKER: timedelta(minutes=20),
     StepKind.GROW_POOLS: timedelta(minutes=20),
     StepKind.BACK_UP: timedelta(minutes=30),
@@ -153,6 +153,8 @@ def deadline_of(step: Act, observation: ClusterObservation | None) -> timedelta:
 def subject_of(step: Act) -> str:
     """What the step is done to, in a few words."""
     target = step.target
+    if step.step is StepKind.LAUNCH_MASTER:
+        return ", ".join(launch.zone_id for launch in target.launches)
     pools = sorted({launch.node_pool for launch in target.launches})
     if pools:
         return f"{', '.join(pools)} by {len(target.launches)}"
@@ -164,10 +166,13 @@ def subject_of(step: Act) -> str:
 def failed_attempts(step: Act, started: datetime, finished: datetime, detail: str) -> tuple[Attempt, ...]:
     """What is remembered of a step that broke as a whole: an attempt on each of its subjects."""
     subjects: Sequence[tuple[str, str]] = [(step.target.subject, step.group)]
-    if step.target.launches:
+    if step.step is StepKind.LAUNCH_MASTER:
+        zones = sorted({launch.zone_id for launch in step.target.launches})
+        subjects = [(zone, step.group) for zone in zones]
+    elif step.target.launches:
         pools = sorted({launch.node_pool for launch in step.target.launches})
         subjects = [("", pool_group(pool)) for pool in pools]
-    elif step.step is StepKind.SHRINK_POOL:
+    elif step.step in (StepKind.SHRINK_POOL, StepKind.JOIN_CONTROL_PLANE):
         subjects = [(instance_id, step.group) for instance_id in step.target.instance_ids]
     return tuple(
         Attempt(

@@ -15,11 +15,16 @@ def attempted(task: StepTask, work: Callable[[], str | None]) -> StepResult:
 
     A PermanentError is an outcome, for the next decision to reckon with; anything else is raised.
     """
+    return StepResult(attempts=(attempted_on(task, task.act.target.subject, work),))
+
+
+def attempted_on(task: StepTask, subject: str, work: Callable[[], str | None]) -> Attempt:
+    """The same for one of a step's subjects."""
     try:
         detail = work() or ""
     except PermanentError as error:
-        return StepResult(attempts=(attempt(task, Outcome.FAILED, str(error)),))
-    return StepResult(attempts=(attempt(task, Outcome.DONE, detail),))
+        return attempt(task, Outcome.FAILED, str(error), subject=subject)
+    return attempt(task, Outcome.DONE, detail, subject=subject)
 
 
 def attempt(

@@ -1,5 +1,8 @@
 """The steps of the masters, on their way in and out."""
 
+from contextlib import suppress
+from functools import partial
+
 from temporalio import activity
 
 from activities.backends import put_behind
@@ -10,13 +13,16 @@ from activities.fleet import await_running, fleet, require_machine
 from activities.joining import Joining
 from activities.launching import read_outputs, run_master
 from activities.membership import Membership, membership, on_a_member
-from activities.steps.attempts import attempted
+from activities.parallel import side_by_side
+from activities.steps.attempts import attempted, attempted_on
 from activities.tasks import NodeTask, StepResult, StepTask
 from wdrip import names
 from wdrip.clients.ecs import EcsClient
 from wdrip.errors import PermanentError
+from wdrip.models.observation import Attempt, Outcome
 from wdrip.nodes import etcd_operations as etcd
 from wdrip.nodes.operations import leave_cluster
+from wdrip.planning.masters import MOST_AT_ONCE
 
 _PROMOTION_SECONDS = 120
 """A learner that is asked for has caught up by the numbers; etcd's own look may lag a little."""
@@ -35,8 +41,17 @@ class MasterSteps:
 
     @activity.defn(no_thread_cancel_exception=True)
     def launch_master(self, task: StepTask) -> StepResult:
-        """Start a master's machine in the target's zone, up to an answering Cloud Assistant."""
-        return attempted(task, lambda: self._launch(task))
+        """Start masters' machines side by side, up to the installed software. One attempt a zone: it failed
+        when the zone did not give all that it was asked for."""
+        launches = task.act.target.launches
+        attempts: dict[str, Attempt] = {}
+        for each in side_by_side(
+            [partial(self._launched, task, number, each.zone_id) for number, each in enumerate(launches)],
+            MOST_AT_ONCE,
+        ):
+            if each.subject not in attempts or each.outcome is Outcome.FAILED:
+                attempts[each.subject] = each
+        return StepResult(attempts=tuple(attempts.values()))
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_etcd(self, task: StepTask) -> StepResult:
@@ -57,8 +72,14 @@ class MasterSteps:
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_control_plane(self, task: StepTask) -> StepResult:
-        """Make a machine whose member votes a control plane node, with its pod network."""
-        return attempted(task, lambda: self._joining.join_control_plane(self._node(task)))
+        """Make machines whose members vote control plane nodes, with their pod network, side by side."""
+
+        def joined(instance_id: str) -> Attempt:
+            join = self._joining.join_control_plane
+            return attempted_on(task, instance_id, lambda: join(self._node(task, instance_id)))
+
+        calls = [partial(joined, instance_id) for instance_id in task.act.target.instance_ids]
+        return StepResult(attempts=tuple(side_by_side(calls, MOST_AT_ONCE)))
 
     # The create has an activity `set_backends` already.
     @activity.defn(name="set_master_backends", no_thread_cancel_exception=True)
@@ -86,17 +107,23 @@ class MasterSteps:
         """Take the member out of etcd, then stop what runs on its machine, if that still answers."""
         return attempted(task, lambda: self._remove_member(task))
 
-    def _launch(self, task: StepTask) -> str:
-        record = task.record
-        token = names.client_token(record.uid, f"master/{task.attempt_id}")
-        outputs = read_outputs(self._clients, record)
-        tags = {names.TAG_ROLE: names.ROLE_MASTER}
-        instance_id = run_master(self._clients, record, outputs, task.act.target.zone_id, tags, token)
-        await_running(self._clients.ecs(record.provider), instance_id)
-        return instance_id
+    def _launched(self, task: StepTask, number: int, zone_id: str) -> Attempt:
+        def launch() -> str:
+            record = task.record
+            token = names.client_token(record.uid, f"master/{task.attempt_id}/{number}")
+            outputs = read_outputs(self._clients, record)
+            tags = {names.TAG_ROLE: names.ROLE_MASTER}
+            instance_id = run_master(self._clients, record, outputs, zone_id, tags, token)
+            await_running(self._clients.ecs(record.provider), instance_id)
+            # A machine that takes no software is no fault of its zone: its join tries again, and tells.
+            with suppress(PermanentError):
+                self._bootstrap.install_package(self._node(task, instance_id))
+            return instance_id
+
+        return attempted_on(task, zone_id, launch)
 
     def _join_etcd(self, task: StepTask) -> None:
-        node = self._node(task)
+        node = self._node(task, task.act.target.instance_id)
         self._joining.prepare(node)
         ecs, members = self._etcd(task)
         name = names.node_name(node.machine.private_ip, node.machine.instance_id)
@@ -127,11 +154,9 @@ class MasterSteps:
         ecs = self._clients.ecs(task.record.provider)
         return ecs, membership(ecs, fleet(ecs, task.record))
 
-    def _node(self, task: StepTask) -> NodeTask:
+    def _node(self, task: StepTask, instance_id: str) -> NodeTask:
         ecs = self._clients.ecs(task.record.provider)
-        return NodeTask(
-            record=task.record, machine=require_machine(ecs, task.record, task.act.target.instance_id)
-        )
+        return NodeTask(record=task.record, machine=require_machine(ecs, task.record, instance_id))
 
 
 def _member_id(task: StepTask, members: Membership, missing: str | None = None) -> str:

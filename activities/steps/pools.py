@@ -49,8 +49,8 @@ class PoolSteps:
 
     @activity.defn(no_thread_cancel_exception=True)
     def grow_pools(self, task: StepTask) -> StepResult:
-        """Start the machines side by side and let each join, up to a Ready Node. One that fails does not
-        hold the others up."""
+        """Start the machines side by side, but for those that are there already, and let each join, up to a
+        Ready Node. One that fails does not hold the others up."""
         launches = task.act.target.launches
         pools = self._pools(task, {each.node_pool for each in launches})
         outputs = self._outputs(task)
@@ -118,7 +118,7 @@ class PoolSteps:
     ) -> Attempt:
         subject, group = launch.zone_id, pool_group(launch.node_pool)
         try:
-            subject = self._launched(task, launch, number, pool, outputs)
+            subject = launch.instance_id or self._launched(task, launch, number, pool, outputs)
             await_running(self._ecs(task), subject)
             self._machines.join_and_await(task, subject, pool.name, pool.spec)
         except PermanentError as error:

@@ -56,6 +56,9 @@ class ScriptedApi(MemoryApi):
     def list_pods(self, node: str = "") -> list[Json]:
         return [each for each in self.pods if node in ("", each["spec"]["nodeName"])]
 
+    def list_unassigned_pods(self) -> list[Json]:
+        return [each for each in self.pods if not each["spec"]["nodeName"]]
+
     def list_budgets(self) -> list[Json]:
         return self.budgets
 
@@ -111,11 +114,13 @@ class ScriptedApi(MemoryApi):
 
 @dataclass
 class ScriptedMachines(MemoryMachines):
-    """Machines with addresses of their own; `sold_out` holds (type, zone), `broken` operations fail."""
+    """Machines with addresses of their own; `sold_out` holds (type, zone)."""
 
     sold_out: set[tuple[str, str]] = field(default_factory=set)
     broken: set[str] = field(default_factory=set)
     """Names of machines on which every command fails."""
+    failing: set[str] = field(default_factory=set)
+    """Names of operations that fail on every machine."""
     silent: bool = False
     """No machine's Cloud Assistant answers a command."""
     report: str = ""
@@ -193,7 +198,7 @@ class ScriptedMachines(MemoryMachines):
         if self.silent:
             return None
         _, name, _ = self.commands[int(invocation_id.removeprefix("t-")) - 1]
-        if self.machines[instance_id].name in self.broken:
+        if self.machines[instance_id].name in self.broken or name in self.failing:
             return CommandResult("t-1", instance_id, "Failed", 1, "it broke", 0, "", "")
         output = self.outputs.get(name, self.certificate if "identity" in name else "member: abc")
         if name == "list-etcd-members":

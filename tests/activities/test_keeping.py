@@ -1,6 +1,6 @@
 """Looking at a cluster, watching it and telling its status, upon a cloud in memory."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,36 @@ def test_a_change_ends_a_watch_at_once(cloud: ScriptedCloud, run: Run, record: C
     del cloud.api.node_items["192.168.0.2.i-m2"]
     after = watch(cloud, run, record, before.seen)
     assert after.changed == ("nodepools/p", "nodes/192.168.0.1.i-m1", "nodes/192.168.0.2.i-m2")
+
+
+def test_a_pod_without_room_is_a_change_where_a_pool_may_grow(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    def unschedulable(name: str, seconds: int) -> None:
+        since = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        condition = {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "lastTransitionTime": since,
+        }
+        status = {"phase": "Pending", "conditions": [condition]}
+        cloud.api.pods.append({**pod_item(name, ""), "status": status})
+
+    unschedulable("a", 300)
+    before = watch(cloud, run, record, {})
+    assert "pods" not in before.seen
+    cloud.api.pools["p"] = pool_item(desired=0, autoscaling={"min": 0, "max": 1})
+    waits = watch(cloud, run, record, before.seen)
+    assert waits.changed == ("pods",)
+    assert watch(cloud, run, record, waits.seen).changed == ()
+    # A moment's patience, as the decision has it.
+    unschedulable("too-young", 1)
+    assert watch(cloud, run, record, waits.seen).changed == ()
+    unschedulable("b", 60)
+    assert watch(cloud, run, record, waits.seen).changed == ("pods",)
+    cloud.api.pods.clear()
+    assert watch(cloud, run, record, waits.seen).changed == ("pods",)
 
 
 def test_a_heartbeat_of_a_node_is_no_change(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:

@@ -1,6 +1,8 @@
 """The steps upon a cloud in memory: what they change, what they leave alone, and what is remembered."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,7 @@ def masters(cloud: ScriptedCloud, record: ClusterRecord) -> MasterSteps:
 
 def test_a_master_is_launched_once_an_attempt(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
     steps = MasterSteps(cloud.clients())
-    launch = task(record, StepKind.LAUNCH_MASTER, zone_id="cn-hangzhou-k")
+    launch = task(record, StepKind.LAUNCH_MASTER, launches=(Launch(zone_id="cn-hangzhou-k"),))
     first, again = run(steps.launch_master, launch), run(steps.launch_master, launch)
 
     assert outcomes(first) == outcomes(again) == [("cn-hangzhou-k", Outcome.DONE)]
@@ -94,9 +96,39 @@ def test_a_master_is_launched_once_an_attempt(cloud: ScriptedCloud, run: Run, re
     assert len(cloud.machines.machines) == 2
 
 
+def test_masters_are_launched_together_each_in_its_zone(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    """They are ready for their joins; a zone without stock holds no other up."""
+    steps, zones = MasterSteps(cloud.clients()), ("cn-hangzhou-k", "cn-hangzhou-h")
+    stack = cloud.stacks.stacks["stack-1"]
+    outputs = {**cloud.outputs, "VSwitchIds": {zone: f"vsw-{zone}" for zone in zones}}
+    cloud.stacks.stacks["stack-1"] = replace(stack, outputs=outputs)
+    launch = task(record, StepKind.LAUNCH_MASTER, launches=tuple(Launch(zone_id=zone) for zone in zones))
+    assert outcomes(run(steps.launch_master, launch)) == [(zone, Outcome.DONE) for zone in zones]
+    machines = cloud.machines.machines.values()
+    assert sorted(each.zone_id for each in machines) == sorted(zones)
+    installed = [where for where, name, _ in cloud.machines.commands if name == "install-package"]
+    assert sorted(installed) == sorted(each.instance_id for each in machines)
+
+    cloud.machines.sold_out = {("ecs.c6.xlarge", zones[0])}
+    again = run(steps.launch_master, launch.model_copy(update={"attempt_id": "b"}))
+    assert outcomes(again) == [(zones[0], Outcome.FAILED), (zones[1], Outcome.DONE)]
+
+
+def test_a_machine_that_takes_no_software_yet_is_no_fault_of_its_zone(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    cloud.machines.failing = {"install-package"}
+    launch = task(record, StepKind.LAUNCH_MASTER, launches=(Launch(zone_id="cn-hangzhou-k"),))
+    assert outcomes(run(MasterSteps(cloud.clients()).launch_master, launch)) == [
+        ("cn-hangzhou-k", Outcome.DONE)
+    ]
+
+
 def test_a_zone_without_stock_is_an_outcome(cloud: ScriptedCloud, run: Run, record: ClusterRecord) -> None:
     cloud.machines.sold_out = {("ecs.c6.xlarge", "cn-hangzhou-k")}
-    launch = task(record, StepKind.LAUNCH_MASTER, zone_id="cn-hangzhou-k")
+    launch = task(record, StepKind.LAUNCH_MASTER, launches=(Launch(zone_id="cn-hangzhou-k"),))
     (attempt,) = run(MasterSteps(cloud.clients()).launch_master, launch).attempts
     assert (attempt.outcome, attempt.detail) == (Outcome.FAILED, "no ecs.c6.xlarge in cn-hangzhou-k")
 
@@ -117,6 +149,18 @@ def test_a_member_that_is_gone_is_removed(cloud: ScriptedCloud, run: Run, record
     removal = task(record, StepKind.REMOVE_MEMBER, instance_id="i-gone", member_id="9")
     assert outcomes(run(steps.remove_member, removal)) == [("i-gone", Outcome.DONE)]
     assert "remove-etcd-member" not in [name for _, name, _ in cloud.machines.commands]
+
+
+def test_the_oldest_master_is_asked_for_the_members(
+    cloud: ScriptedCloud, run: Run, record: ClusterRecord
+) -> None:
+    """A learner would take seconds to refuse, and a newcomer has no etcd yet."""
+    steps = masters(cloud, record)
+    oldest = cloud.machines.machines["i-m2"]
+    cloud.machines.machines["i-m2"] = replace(oldest, created=record.created - timedelta(days=1))
+    run(steps.promote_member, task(record, StepKind.PROMOTE_MEMBER, instance_id="i-m1", member_id="1"))
+    asked = [where for where, name, _ in cloud.machines.commands if name == "list-etcd-members"]
+    assert asked == ["i-m2"]
 
 
 def test_nothing_is_changed_when_no_master_tells_the_members(
@@ -249,6 +293,21 @@ def test_one_that_does_not_join_holds_no_other_up(
         ("i-1", Outcome.DONE),
         ("i-2", Outcome.FAILED),
     ]
+
+
+def test_a_machine_whose_growth_was_broken_off_joins_beside_a_new_one(
+    cloud: ScriptedCloud, run: Run, pools: PoolSteps, record: ClusterRecord
+) -> None:
+    worker(cloud, record, "i-w")
+    becomes_ready(cloud, "i-1")
+    launches = (
+        Launch(node_pool="p", zone_id="cn-hangzhou-k", instance_id="i-w"),
+        Launch(node_pool="p", zone_id="cn-hangzhou-k"),
+    )
+    result = run(pools.grow_pools, task(record, StepKind.GROW_POOLS, launches=launches))
+    assert sorted(outcomes(result)) == [("i-1", Outcome.DONE), ("i-w", Outcome.DONE)]
+    assert set(cloud.machines.machines) == {"i-1", "i-w"}
+    assert {each for each, name, _ in cloud.machines.commands if name == "join-worker"} == {"i-1", "i-w"}
 
 
 def test_a_pool_that_is_being_deleted_gets_no_machine(

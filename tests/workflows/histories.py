@@ -56,6 +56,22 @@ async def _scaled(stage: Stage) -> dict[str, str]:
     return {stage.name: "cluster-scaled"}
 
 
+async def _gave_way(stage: Stage) -> dict[str, str]:
+    await stage.create()
+    await stage.until(Phase.RUNNING)
+    stage.world.fail("join_control_plane", Fault.HANGS)
+    stage.world.cluster.scale(3)
+    await stage.until_called("join_control_plane")
+    stage.world.cluster.hurry(60)
+    for host in stage.world.cluster.masters()[:2]:
+        stage.world.cluster.lose(host.machine.instance_id)
+    while not any("given up" in each.detail for each in await stage.operations()):
+        await asyncio.sleep(1)
+    await stage.delete()
+    await stage.result()
+    return {stage.name: "cluster-gave-way"}
+
+
 async def _recovered(stage: Stage) -> dict[str, str]:
     await stage.create()
     await stage.until(Phase.RUNNING)
@@ -95,6 +111,7 @@ async def main() -> None:
         await _play(environment.client, _failed_and_undone)
         await _play(environment.client, _created_and_deleted)
         await _play(environment.client, _scaled)
+        await _play(environment.client, _gave_way)
         await _play(environment.client, _recovered)
 
 

@@ -95,7 +95,7 @@ async def test_a_scaling_goes_over_runs_and_loses_nothing(short_runs: Stage) -> 
     assert stage.world.cluster.broken_rules == []
     done = [each.what for each in await stage.operations()]
     assert done.count("scale") == 2
-    assert done.count("LaunchMaster") == done.count("DeleteMachine") == 2
+    assert (done.count("LaunchMaster"), done.count("DeleteMachine")) == (1, 2)
     await stage.delete()
     await stage.result()
     assert stage.world.billed() == []

@@ -29,6 +29,7 @@ def test_there_are_histories_of_every_workflow() -> None:
         "cluster-created-and-deleted",
         "cluster-failed-and-undone",
         "cluster-scaled",
+        "cluster-gave-way",
         "create-infrastructure",
         "bootstrap-first-master",
         "cluster-recovered",

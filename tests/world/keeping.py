@@ -99,7 +99,14 @@ class KeepingActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def launch_master(self, task: StepTask) -> StepResult:
-        return self._step(task, "launch_master", lambda: self._launch(task))
+        started = self._cluster.now()
+        zones = [each.zone_id for each in task.act.target.launches]
+        with self._world.call("launch_master"):
+            for number, zone in enumerate(zones):
+                host = self._cluster.add_host(f"{task.attempt_id}-{number}", zone, names.ROLE_MASTER)
+                self._world.machines[host.machine.instance_id] = (task.record.uid, host.machine)
+        attempts = [self._attempt(task, started, zone, task.act.group) for zone in dict.fromkeys(zones)]
+        return StepResult(attempts=tuple(attempts))
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_etcd(self, task: StepTask) -> StepResult:
@@ -111,7 +118,13 @@ class KeepingActivities:
 
     @activity.defn(no_thread_cancel_exception=True)
     def join_control_plane(self, task: StepTask) -> StepResult:
-        return self._step(task, "join_control_plane", lambda: self._register(task))
+        started = self._cluster.now()
+        instance_ids = task.act.target.instance_ids
+        with self._world.call("join_control_plane"):
+            for instance_id in instance_ids:
+                self._cluster.add_node(instance_id)
+        attempts = [self._attempt(task, started, each, task.act.group) for each in instance_ids]
+        return StepResult(attempts=tuple(attempts))
 
     @activity.defn(name="set_master_backends", no_thread_cancel_exception=True)
     def set_master_backends(self, task: StepTask) -> StepResult:
@@ -233,11 +246,6 @@ class KeepingActivities:
             outcome=Outcome.FAILED if failure else Outcome.DONE,
             detail=failure,
         )
-
-    def _launch(self, task: StepTask) -> str:
-        host = self._cluster.add_host(task.attempt_id, task.act.target.zone_id, names.ROLE_MASTER)
-        self._world.machines[host.machine.instance_id] = (task.record.uid, host.machine)
-        return ""
 
     def _register(self, task: StepTask) -> str:
         self._cluster.add_node(task.act.target.instance_id)

@@ -161,6 +161,10 @@ class ClusterApi:
         selector = f"fieldSelector=spec.nodeName%3D{node}" if node else ""
         return self._list("/api/v1/pods", "list the pods", selector)
 
+    def list_unassigned_pods(self) -> list[Json]:
+        """The pods that are on no Node, as JSON."""
+        return self._list("/api/v1/pods", "list the pods without a node", "fieldSelector=spec.nodeName%3D")
+
     def list_budgets(self) -> list[Json]:
         """All PodDisruptionBudgets, as JSON with their `apiVersion`."""
         version = self._policy

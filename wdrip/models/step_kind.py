@@ -11,13 +11,13 @@ class StepKind(StrEnum):
 
     # Masters, on the way in.
     LAUNCH_MASTER = "LaunchMaster"
-    """Start a master's machine in `zone_id`, up to an answering Cloud Assistant."""
+    """Start the masters' machines of `launches` side by side, up to the installed software."""
     JOIN_ETCD = "JoinEtcd"
     """Install, hand over secrets, add the machine as a learner, start its etcd on an empty directory."""
     PROMOTE_MEMBER = "PromoteMember"
     """Make a caught-up learner a voter. etcd itself refuses one that is behind."""
     JOIN_CONTROL_PLANE = "JoinControlPlane"
-    """`kubeadm join` as a master, up to the Node being there."""
+    """`kubeadm join` as masters of `instance_ids`, side by side, up to the Nodes being there."""
 
     # Masters, on the way out, and all along.
     SET_BACKENDS = "SetBackends"

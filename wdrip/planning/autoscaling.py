@@ -144,7 +144,7 @@ def decide_scale(
     nodes = sorted(nodes, key=lambda each: each.name)
     on_node = _by_node(pods)
     places = [_place(node, on_node.get(node.name, ())) for node in nodes if node.ready]
-    waiting = _waiting(pods, now)
+    waiting = waiting_pods(pods, now)
     unplaced = _put(waiting, [*places, *_coming(pools, nodes)])
     moving_in = len(unplaced) < len(waiting)
     verdicts: dict[str, ScaleVerdict] = {}
@@ -302,7 +302,8 @@ def _put(pods: Iterable[PodState], places: Sequence[_Place]) -> list[PodState]:
     return homeless
 
 
-def _waiting(pods: Iterable[PodState], now: datetime) -> list[PodState]:
+def waiting_pods(pods: Iterable[PodState], now: datetime) -> list[PodState]:
+    """Those that a pool may grow for, if they fit: no Node was found for them for a while."""
     return [
         pod
         for pod in pods

@@ -16,11 +16,14 @@ class _Model(BaseModel):
 
 
 class Launch(_Model):
-    """A machine to be made."""
+    """A machine to be made, or to be brought to its end: a Ready Node."""
 
-    node_pool: str
+    node_pool: str = ""
+    """Empty: a master."""
+    instance_id: str = ""
+    """A worker that is there already: the step that made it was broken off."""
     zone_id: str
-    """The zone wished for; another of the pool's when this one has no stock."""
+    """The zone wished for; a worker comes in another of its pool's when this one has no stock."""
 
 
 class Target(_Model):

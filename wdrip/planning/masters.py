@@ -8,7 +8,7 @@ from functools import cached_property
 from wdrip.models.cluster_config import MASTERS_EXPECTED, ClusterConfig
 from wdrip.models.observation import MASTERS, ClusterObservation, Health, Memory
 from wdrip.models.step_kind import StepKind
-from wdrip.planning.decision import Act, Hold, Settled, Target
+from wdrip.planning.decision import Act, Hold, Launch, Settled, Target
 from wdrip.planning.leftovers import leftover_member, leftover_node
 from wdrip.planning.newcomer import is_leftover, next_step
 from wdrip.planning.quorum import has_quorum, standing
@@ -17,6 +17,10 @@ from wdrip.planning.retirement import retire, target_of
 from wdrip.planning.retries import pause_until
 from wdrip.planning.roster import Master, in_words, masters_of
 from wdrip.planning.storm import throttled_until
+
+MOST_AT_ONCE = 2
+"""Newcomers at a time: from one odd number of voters to the next, since an even one bears no more failures
+than the odd one below it, and should not last."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +184,24 @@ def _out(situation: _Situation, master: Master, why: str, group: str = "") -> Ac
 
 
 def _arriving(situation: _Situation) -> Act | Hold | None:
-    """Finish a master that is not yet one; a learner before others, since it blocks them."""
+    """Finish the masters that are not yet ones: a learner first, since it blocks the others, then who is no
+    member, so that etcd does not stay at an even number of voters; then all that vote join side by side."""
     coming = [each for each in situation.staying if each not in situation.complete]
-    coming.sort(key=lambda each: each.member is None or not each.member.learner)
-    steps = (next_step(situation.observation, situation.memory, each) for each in coming)
-    return next((each for each in steps if each is not None), None)
+    coming.sort(key=lambda each: (each.votes, each.member is None))
+    steps = [next_step(situation.observation, situation.memory, each) for each in coming]
+    acts = [each for each in steps if isinstance(each, Act)]
+    if not acts:
+        return next((each for each in steps if each is not None), None)
+    return _joining(acts) if acts[0].step is StepKind.JOIN_CONTROL_PLANE else acts[0]
+
+
+def _joining(acts: Sequence[Act]) -> Act:
+    """Of those that each let one master join the control plane, the one that lets all of them."""
+    return Act(
+        step=StepKind.JOIN_CONTROL_PLANE,
+        target=Target(instance_ids=tuple(each.target.instance_id for each in acts)),
+        reason="; ".join(each.reason for each in acts),
+    )
 
 
 def _in_service(situation: _Situation) -> Act | Hold | None:
@@ -211,7 +228,7 @@ def _in_service(situation: _Situation) -> Act | Hold | None:
 
 
 def _growing(situation: _Situation) -> Act | Hold | None:
-    """Launch one more machine, when everything that is there is well."""
+    """Launch more machines, when everything that is there is well."""
     missing = situation.target - len(situation.staying)
     if missing <= 0:
         return None
@@ -226,21 +243,31 @@ def _growing(situation: _Situation) -> Act | Hold | None:
             until=throttle,
             condition="Throttled",
         )
-    full = Counter(each.machine.zone_id for each in situation.staying)
-    zones = sorted(situation.config.iaas.all_zones, key=lambda zone: full[zone])
+    zones = situation.config.iaas.all_zones
     pauses = {zone: pause_until(memory, zone, StepKind.LAUNCH_MASTER, at) for zone in zones}
-    zone = next((each for each in zones if pauses[each] is None), None)
-    if zone is None:
+    usable = [zone for zone in zones if pauses[zone] is None]
+    if not usable:
         return Hold(
             reason=f"no zone gave a machine: {_why_no_machine(memory, zones)}",
             until=min(until for until in pauses.values() if until is not None),
             condition="LaunchFailed",
         )
+    chosen = _emptiest(situation, usable, min(missing, MOST_AT_ONCE))
     return Act(
         step=StepKind.LAUNCH_MASTER,
-        target=Target(zone_id=zone),
-        reason=f"masters: {len(situation.staying)} there, {situation.target} wanted; {zone} has fewest",
+        target=Target(launches=tuple(Launch(zone_id=zone) for zone in chosen)),
+        reason=f"masters: {len(situation.staying)} there, {situation.target} wanted",
     )
+
+
+def _emptiest(situation: _Situation, zones: Sequence[str], count: int) -> list[str]:
+    """A zone for each of so many machines: each time one that has fewest masters."""
+    full = Counter(each.machine.zone_id for each in situation.staying)
+    chosen: list[str] = []
+    for _ in range(count):
+        chosen.append(min(zones, key=lambda zone: full[zone]))
+        full[chosen[-1]] += 1
+    return chosen
 
 
 def _why_no_machine(memory: Memory, zones: Sequence[str]) -> str:

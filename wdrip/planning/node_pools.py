@@ -2,7 +2,8 @@
 
 * The pool's machines are those with its tag. Whether a machine works is told by its Node.
 * A machine whose launch or join failed, or that has no Node when `JOIN_DEADLINE` has passed, is replaced. One
-  that had a Node before is healing's (restart, reboot, …), and counts as there.
+  that had a Node before is healing's (restart, reboot, …), and counts as there. One whose growth was broken
+  off on its way is taken up by the next.
 * Growth goes in batches side by side, over the zones evenly. When launches keep failing, the pauses grow.
 * Shrinking takes what is broken first, then empty machines, then the newest. A machine whose drain was given
   up is left alone for a while; another goes in its place.
@@ -207,6 +208,8 @@ def _towards_desired(
     removable = [each for each in machines.failed if _stuck(each, memory, outlook, observation.at) is None]
     if removable:
         return _replace(pool, removable)
+    if len(machines.there) <= pool.desired and _forsaken(machines, memory):
+        return _grow(pool, machines, memory, outlook, cluster_zones, observation.at)
     if len(machines.there) == pool.desired:
         return _wait_for(machines.joining) if machines.joining else _autoscale(pool, machines, outlook)
     if len(machines.there) > pool.desired:
@@ -268,17 +271,34 @@ def _grow(
             return Hold(
                 reason=f"{words}; next try at {until:%H:%M:%S} UTC", until=until, condition="LaunchFailed"
             )
+    forsaken = _forsaken(machines, memory)
     missing = pool.desired - len(machines.there)
     room = MOST_LAUNCHES - len(machines.joining)
-    if room <= 0:
+    if room <= 0 and not forsaken:
         return _wait_for(machines.joining)
-    zones = _spread(zones_for(pool.spec, cluster_zones), machines.there, min(missing, room))
+    zones = _spread(zones_for(pool.spec, cluster_zones), machines.there, min(missing, max(room, 0)))
+    launches = [
+        *(
+            Launch(node_pool=pool.name, zone_id=each.zone_id, instance_id=each.instance_id)
+            for each in forsaken
+        ),
+        *(Launch(node_pool=pool.name, zone_id=zone) for zone in zones),
+    ]
+    reason = f"pool {pool.name} has {len(machines.there)} of {pool.desired} machines"
+    if forsaken:
+        reason += f"; the growth that brought {_some(forsaken)} was broken off"
     return Act(
         step=StepKind.GROW_POOLS,
-        target=Target(launches=tuple(Launch(node_pool=pool.name, zone_id=zone) for zone in zones)),
-        reason=f"pool {pool.name} has {len(machines.there)} of {pool.desired} machines",
+        target=Target(launches=tuple(launches[:MOST_LAUNCHES])),
+        reason=reason,
         group=pool_group(pool.name),
     )
+
+
+def _forsaken(machines: PoolMachines, memory: Memory) -> list[MachineState]:
+    """Machines on their way that nobody sees to: no step runs while the next one is planned, and a growth
+    that came to its end has left an attempt on each of its machines."""
+    return [each for each in machines.joining if memory.last(each.instance_id, StepKind.GROW_POOLS) is None]
 
 
 def _spread(zones: Sequence[str], there: Collection[MachineState], more: int) -> list[str]:

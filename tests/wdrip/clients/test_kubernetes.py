@@ -303,6 +303,12 @@ def test_an_event_that_was_told_is_not_told_twice(server: ApiServer, api: Cluste
     assert len(server.asked) == 1
 
 
+def test_pods_without_a_node_are_chosen_by_the_server(server: ApiServer, api: ClusterApi) -> None:
+    server.answers["GET /api/v1/pods"] = (200, {"items": []})
+    assert api.list_unassigned_pods() == []
+    assert server.query["fieldSelector"] == ["spec.nodeName="]
+
+
 def test_a_long_list_is_read_to_its_end(bundle: SecretsBundle, server: ApiServer, api: ClusterApi) -> None:
     pages = iter(
         [

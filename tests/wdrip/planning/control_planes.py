@@ -291,9 +291,9 @@ class ControlPlane:
         if quorate:
             assert self.quorate(), f"quorum lost by {act}"
         self.now += STEP_TAKES
-        self.memory = self.memory.record(
-            Attempt(
-                subject=act.target.subject,
+        for subject in self._subjects(act):
+            attempt = Attempt(
+                subject=subject,
                 group=act.group,
                 step=act.step,
                 started=self.now - STEP_TAKES,
@@ -301,7 +301,14 @@ class ControlPlane:
                 outcome=outcome,
                 detail="" if outcome is Outcome.DONE else "broken on purpose",
             )
-        )
+            self.memory = self.memory.record(attempt)
+
+    def _subjects(self, act: Act) -> list[str]:
+        if act.step is StepKind.LAUNCH_MASTER:
+            return sorted({each.zone_id for each in act.target.launches})
+        if act.step is StepKind.JOIN_CONTROL_PLANE:
+            return list(act.target.instance_ids)
+        return [act.target.subject]
 
     def _backed_up(self) -> bool:
         last = self.memory.last("", StepKind.BACK_UP)
@@ -315,7 +322,16 @@ class ControlPlane:
         machine = self.machines.get(act.target.instance_id)
         match act.step:
             case StepKind.LAUNCH_MASTER:
-                self.launch(act.target.zone_id)
+                assert 1 <= len(act.target.launches) <= 2
+                for each in act.target.launches:
+                    self.launch(each.zone_id)
+            case StepKind.JOIN_CONTROL_PLANE:
+                assert act.target.instance_ids, f"nobody joins: {act}"
+                for instance_id in act.target.instance_ids:
+                    machine = self.machines[instance_id]
+                    member = self.member_of(machine)
+                    assert member is not None and not member.learner
+                    machine.ready = True
             case StepKind.SET_BACKENDS:
                 assert act.target.instance_ids, "nobody behind the load balancer"
                 assert all(each in self.machines for each in act.target.instance_ids)
@@ -361,9 +377,6 @@ class ControlPlane:
                 others = sum(map(self.well, votes))
                 assert len(votes) == 1 or others > (len(votes) + 1) // 2, f"promoted too early: {act}"
                 member.learner = False
-            case StepKind.JOIN_CONTROL_PLANE:
-                assert member is not None and not member.learner
-                machine.ready = True
             case StepKind.DRAIN | StepKind.UNCORDON:
                 machine.cordoned = act.step is StepKind.DRAIN
             case StepKind.START_MACHINE:

@@ -1,4 +1,4 @@
-"""Masters come and go one by one, whatever happens in the middle."""
+"""Masters come and go one step at a time, whatever happens in the middle."""
 
 from datetime import timedelta
 
@@ -7,21 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wdrip.planning.control_planes import ZONES, ControlPlane, config
-from wdrip.models.observation import Health, MasterSetState, Memory
+from wdrip.models.observation import Health, MasterSetState, Memory, Outcome
 from wdrip.planning.decision import Act, Hold, Settled, StepKind
 from wdrip.planning.masters import judge_target, plan_masters
 from wdrip.planning.memory import refreshed
 
 SIZES = range(1, 8)
 
-GROWTH = [
-    StepKind.LAUNCH_MASTER,
-    StepKind.BACK_UP,
-    StepKind.JOIN_ETCD,
-    StepKind.PROMOTE_MEMBER,
-    StepKind.JOIN_CONTROL_PLANE,
-    StepKind.SET_BACKENDS,
-]
+VOTE = [StepKind.BACK_UP, StepKind.JOIN_ETCD, StepKind.PROMOTE_MEMBER]
+SERVE = [StepKind.JOIN_CONTROL_PLANE, StepKind.SET_BACKENDS]
+GROWTH = [StepKind.LAUNCH_MASTER, *VOTE, *SERVE]
 SHRINK = [
     StepKind.SET_BACKENDS,
     StepKind.DRAIN,
@@ -53,10 +48,36 @@ def test_every_size_reaches_every_size(begin: int, end: int) -> None:
     assert len(plane.log) <= abs(end - begin) * per_master
 
 
-def test_growth_goes_by_one_in_this_order() -> None:
-    plane = ControlPlane.of(1, 3)
+def test_growth_goes_by_two_whose_votes_come_one_after_the_other() -> None:
+    plane = ControlPlane.of(1, 6)
     settled(plane)
-    assert plane.steps() == GROWTH * 2
+    by_two = [StepKind.LAUNCH_MASTER, *VOTE, *VOTE, *SERVE]
+    assert plane.steps() == [*by_two, *by_two, *GROWTH]
+
+
+def test_a_newcomer_does_not_wait_for_one_whose_join_is_tried_again_later() -> None:
+    plane = ControlPlane.of(3, 5)
+    plane.failing = {StepKind.JOIN_ETCD: 1}
+    settled(plane)
+    one, other = (each.id for each in plane.masters()[3:])
+    joins = [each.target.instance_id for each in plane.log if each.step is StepKind.JOIN_ETCD]
+    assert joins == [one, other, one]
+
+
+def test_two_newcomers_of_which_one_does_not_join_the_control_plane() -> None:
+    plane = ControlPlane.of(1, 3)
+    while StepKind.JOIN_CONTROL_PLANE not in plane.steps():
+        plane.turn()
+    both, (one, other) = plane.log[-1].target.instance_ids, plane.masters()[1:]
+    assert both == (one.id, other.id)
+    one.ready = None
+    failed = plane.memory.attempts[-2].model_copy(update={"outcome": Outcome.FAILED})
+    plane.memory = plane.memory.model_copy(
+        update={"joined": (), "attempts": (*plane.memory.attempts[:-2], failed, plane.memory.attempts[-1])}
+    )
+    settled(plane)
+    alone = [each.target.instance_ids for each in plane.log if each.step is StepKind.JOIN_CONTROL_PLANE]
+    assert alone == [both, (one.id,)]
 
 
 def test_shrinking_goes_by_one_in_this_order() -> None:
@@ -144,15 +165,14 @@ def test_a_zone_without_stock_is_gone_round() -> None:
     plane = ControlPlane.of(1, 2)
     plane.failing = {StepKind.LAUNCH_MASTER: 1}
     settled(plane)
-    tried = [each.target.zone_id for each in plane.log if each.step is StepKind.LAUNCH_MASTER]
+    tried = [each.target.launches[0].zone_id for each in plane.log if each.step is StepKind.LAUNCH_MASTER]
     assert len(set(tried)) == 2
 
 
 def test_when_no_zone_has_stock_the_reason_is_told() -> None:
     plane = ControlPlane.of(1, 3)
     plane.failing = {StepKind.LAUNCH_MASTER: 9}
-    decisions = [plane.turn() for _ in range(4)]
-    hold = decisions[-1]
+    hold = next(each for each in (plane.turn() for _ in range(9)) if not isinstance(each, Act))
     assert isinstance(hold, Hold)
     assert hold.condition == "LaunchFailed"
     assert hold.until is not None and "broken on purpose" in hold.reason

@@ -161,10 +161,36 @@ def test_a_pools_own_zones_win() -> None:
 
 def test_machines_on_their_way_are_counted_and_bound_the_batch() -> None:
     young = [machine(number, minutes=1) for number in range(8)]
-    assert len(launched(planned(a_pool(20), young, nodes=[]))) == MOST_LAUNCHES - 8
-    waiting = held(planned(a_pool(8), young, nodes=[]))
+    joined = tuple(attempt(each.instance_id, StepKind.GROW_POOLS, Outcome.DONE, 0) for each in young)
+    assert len(launched(planned(a_pool(20), young, nodes=[], attempts=joined))) == MOST_LAUNCHES - 8
+    waiting = held(planned(a_pool(8), young, nodes=[], attempts=joined))
     assert waiting.until == NOW + timedelta(minutes=9)
     assert "i-0, i-1, i-2 and 5 more shall be Ready by 12:09:00 UTC" in waiting.reason
+
+
+def test_machines_whose_growth_was_broken_off_are_taken_up_with_those_that_are_missing() -> None:
+    there = [machine(1), machine(2, zone=H, minutes=1), machine(3, zone=J, minutes=1)]
+    nodes = [ready(there[0]), ready(there[1], Health.UNHEALTHY)]
+    decision = planned(a_pool(4), there, nodes)
+    assert isinstance(decision, Act)
+    assert decision.step is StepKind.GROW_POOLS
+    assert [(each.instance_id, each.zone_id) for each in decision.target.launches] == [
+        ("i-2", H),
+        ("i-3", J),
+        ("", K),
+    ]
+    assert "pool a has 3 of 4 machines; the growth that brought i-2, i-3 was broken off" in decision.reason
+    complete = planned(a_pool(3), there, nodes)
+    assert launched(complete) == [H, J]
+    # One that is not wanted any more is not helped in.
+    assert removed(planned(a_pool(2), there, nodes)) == ["i-2"]
+
+
+def test_machines_that_are_taken_up_bound_the_batch_and_wait_after_failures() -> None:
+    young = [machine(number, minutes=1) for number in range(12)]
+    assert len(launched(planned(a_pool(20), young, nodes=[]))) == MOST_LAUNCHES
+    broken = (grow_failed("", 3), grow_failed("", 0.1))
+    assert held(planned(a_pool(12), young, nodes=[], attempts=broken)).condition == "LaunchFailed"
 
 
 # What fails
@@ -456,8 +482,13 @@ def test_whatever_is_found_the_pool_comes_to_its_number_and_never_beyond(
             continue
         assert isinstance(decision, Act)
         if decision.step is StepKind.GROW_POOLS:
-            assert len(found.there) + len(decision.target.launches) <= desired
+            taken_up = {launch.instance_id for launch in decision.target.launches if launch.instance_id}
+            assert taken_up <= {each.instance_id for each in found.joining}
+            assert len(found.there) + len(decision.target.launches) - len(taken_up) <= desired
+            states |= {each.instance_id: ready(each) for each in machines if each.instance_id in taken_up}
             for launch in decision.target.launches:
+                if launch.instance_id:
+                    continue
                 number += 1
                 machines.append(machine(number, zone=launch.zone_id, minutes=0))
                 states[machines[-1].instance_id] = ready(machines[-1])

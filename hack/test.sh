@@ -15,5 +15,5 @@ hack/apt-install.sh curl iproute2 openssl procps
 .venv/bin/python -m pytest -m "not machines" --numprocesses 2 --dist worksteal
 if [ "$1" = all ]; then
   hack/prepare-machines.sh
-  .venv/bin/python -m pytest -m machines
+  .venv/bin/python -m pytest -m machines --numprocesses 2 --dist loadfile
 fi

@@ -17,6 +17,8 @@ from uuid import uuid4
 
 FOLDER = Path(tempfile.gettempdir()) / f"wdrip-runs-{os.getuid()}"
 _REMOVAL_SECONDS = 300
+_NOT_FOUND = 127
+"""How `env` says that there is no such program (POSIX)."""
 _ROOT = Path(__file__).parents[1]
 
 
@@ -46,7 +48,10 @@ def remove_abandoned(folder: Path = FOLDER) -> list[str]:
             removal = file.read()
             # Empty: locked and written in the next moment, or killed in that moment and nothing started.
             if removal:
-                subprocess.run(json.loads(removal), cwd=_ROOT, check=True, timeout=_REMOVAL_SECONDS)
+                ended = subprocess.run(json.loads(removal), cwd=_ROOT, check=False, timeout=_REMOVAL_SECONDS)
+                if ended.returncode == _NOT_FOUND:
+                    continue
+                ended.check_returncode()
                 path.unlink()
                 done.append(removal)
     return done

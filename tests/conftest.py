@@ -4,7 +4,10 @@ import pytest
 from hypothesis import settings
 
 from tests.abandoned import remove_abandoned
+from tests.streams import pytest_xdist_make_scheduler
 from wdrip.leaving import leave
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 # A test run shares its processors with real machines: how long one example takes says nothing.
 settings.register_profile("wdrip", deadline=None)

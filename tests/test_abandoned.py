@@ -1,5 +1,6 @@
 """What a killed run leaves is removed by the next one; what a living run uses is not."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,3 +53,9 @@ def test_a_removal_that_fails_is_told_and_tried_again(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(subprocess.CalledProcessError):
             remove_abandoned(tmp_path)
+
+
+def test_what_only_a_checkout_that_is_gone_could_remove_stops_no_run(tmp_path: Path) -> None:
+    for number, program in enumerate((["/no/such/checkout/wdrip"], ["env", "/no/such/checkout/wdrip"])):
+        (tmp_path / str(number)).write_text(json.dumps(program), encoding="utf-8")
+    assert remove_abandoned(tmp_path) == []

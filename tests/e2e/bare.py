@@ -78,9 +78,9 @@ class BareMachine:
         return done.stdout
 
 
-def installing(machine: BareMachine, package: BuiltPackage) -> NodeOperation:
+def installing(machine: BareMachine, package: BuiltPackage, *, control_plane: bool = True) -> NodeOperation:
     url = machine.hand_over("package.tar.gz", package.archive)
-    return operations.install_package(url, package.sha256, "v1.20.2", REPOSITORY)
+    return operations.install_package(url, package.sha256, "v1.20.2", REPOSITORY, control_plane=control_plane)
 
 
 def initialising(machine: BareMachine) -> NodeOperation:

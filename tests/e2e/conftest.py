@@ -1,5 +1,6 @@
 """One local stack for all end-to-end tests; each test makes clusters of its own names in it."""
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,15 +27,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("home"))
     network_before = host_network()
     with told("env", "--unset=WDRIP_CONFIG", f"HOME={stack.home}", BIN / "wdrip", "down"):
-        yield from _running(stack)
+        yield from _running(stack, tmp_path_factory.getbasetemp().parent / "up.lock")
     assert traces(stack) == []
     assert not stack.state.exists()
     assert host_network() == network_before
 
 
-def _running(stack: Stack) -> Iterator[Stack]:
+def _running(stack: Stack, lock: Path) -> Iterator[Stack]:
     try:
-        stack.wdrip("up")
+        # Another process of this run may look for free ports in the same moment.
+        with lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            stack.wdrip("up")
         stack.wdrip("build", "--upload", seconds=1800)
         stack.wdrip("build", "--extract", "kubectl", str(stack.kubectl_program))
         yield stack

@@ -22,6 +22,13 @@ NAME = "kept"
 JOINED_SECONDS = 300.0
 """For one more master on a busy host of two cores; 45 s on an idle one."""
 
+_ETCDCTL = """#!/bin/bash
+set -euo pipefail
+cd /etc/etcd/pki
+export ETCDCTL_API=3 ETCDCTL_CACERT=ca.crt ETCDCTL_CERT=server.crt ETCDCTL_KEY=server.key
+export ETCDCTL_ENDPOINTS={endpoints}
+"""
+
 Json = Mapping[str, Any]
 
 
@@ -99,6 +106,14 @@ class Kept:
 
         self.stack.until(ended, 90, f"a command on {instance_id}")
         return found[0]
+
+    def with_etcdctl(self, script: str) -> str:
+        """The output of a bash script on a master, where `etcdctl` reaches every member. Asserts success."""
+        masters = self.masters()
+        endpoints = ",".join(f"https://{each.private_ip}:2379" for each in masters)
+        result = self.on(masters[0].instance_id, _ETCDCTL.format(endpoints=endpoints) + script)
+        assert result.exit_code == 0, result.output
+        return result.output
 
     # --- how it is ------------------------------------------------------------------------------
 

@@ -10,16 +10,24 @@ import pytest
 
 from tests.e2e.kept import JOINED_SECONDS, Kept, answered
 from wdrip import names
+from wdrip.planning.ladder import RUNGS
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(1500)]
 
 POOL = "default-nodepool"
-WORKERS = 4
+WORKERS = 5
+
+_UNTIL_REBOOT = r"""
+mkdir -p /run/systemd/system/kubelet.service.d
+printf '[Service]\nExecStartPre=/bin/false\n' >/run/systemd/system/kubelet.service.d/hung.conf
+systemctl daemon-reload
+systemctl stop kubelet
+"""
 
 
 @pytest.fixture(scope="module")
 def manned(kept: Kept) -> Iterator[Kept]:
-    """The cluster with four workers in its default pool, asked for by the guide's command."""
+    """The cluster with five workers in its default pool, asked for by the guide's command."""
     said = kept.edit(f"s/desiredCapacity: 0/desiredCapacity: {WORKERS}/", "nodepool", POOL)
     assert f"nodepool.alibabacloud.com/{POOL} edited" in said
     kept.await_pool(POOL, WORKERS, JOINED_SECONDS)
@@ -28,14 +36,16 @@ def manned(kept: Kept) -> Iterator[Kept]:
     kept.await_pool(POOL, 0, JOINED_SECONDS)
 
 
-def test_five_things_that_break_at_once_are_healed(manned: Kept) -> None:
-    """A silent kubelet, a machine switched off, one released, a Node deleted, an etcd without its data."""
+def test_six_things_that_break_at_once_are_healed(manned: Kept) -> None:
+    """A silent kubelet, one that only a reboot brings back, a machine switched off, one released, a Node
+    deleted, an etcd without its data."""
     since = datetime.now(UTC)
-    silent, off, released, unwanted = manned.machines(names.ROLE_WORKER, POOL)
+    silent, hung, off, released, unwanted = manned.machines(names.ROLE_WORKER, POOL)
     wiped = manned.masters()[0]
     deleted = names.node_name(unwanted.private_ip, unwanted.instance_id)
     assert f'node "{deleted}" deleted' in manned.kubectl("delete", "node", deleted)
     assert manned.on(silent.instance_id, "systemctl stop kubelet").exit_code == 0
+    assert manned.on(hung.instance_id, _UNTIL_REBOOT).exit_code == 0
     wipe = "systemctl stop etcd && rm -rf /var/lib/etcd/member-data && systemctl start --no-block etcd"
     assert manned.on(wiped.instance_id, wipe).exit_code == 0
     manned.ecs.stop_instance(off.instance_id, force=True)
@@ -44,32 +54,47 @@ def test_five_things_that_break_at_once_are_healed(manned: Kept) -> None:
     manned.stack.until(lambda: "ReplaceSystemDisk" in manned.done_to(wiped.instance_id, since), 300, "a disk")
     manned.stack.until(lambda: "RestartServices" in manned.done_to(silent.instance_id, since), 400, "kubelet")
     manned.await_masters(3, JOINED_SECONDS)
+    manned.stack.until(lambda: "Reboot" in manned.done_to(hung.instance_id, since), 400, "a reboot")
     manned.await_pool(POOL, WORKERS, JOINED_SECONDS)
 
     # Its data never came back as a cluster of its own, and no rung was wasted on it.
-    rungs = [
-        each for each in manned.done_to(wiped.instance_id, since) if each in ("RestartServices", "Reboot")
-    ]
-    assert rungs == []
+    assert _rungs(manned, wiped.instance_id, since) == ["ReplaceSystemDisk"]
     assert wiped.instance_id in {each.instance_id for each in manned.masters()}
     assert manned.done_to(off.instance_id, since) == ["StartMachine"]
     assert manned.done_to(silent.instance_id, since) == ["RestartServices"]
+    assert _rungs(manned, hung.instance_id, since) == ["Reboot"]
     assert manned.done_to(released.instance_id, since) == ["DeleteNode"]
     assert manned.done_to(unwanted.instance_id, since) == ["DeleteMachine"]
     left = {each.instance_id for each in manned.machines(names.ROLE_WORKER, POOL)}
-    assert {silent.instance_id, off.instance_id} <= left
+    assert {silent.instance_id, hung.instance_id, off.instance_id} <= left
     assert not {released.instance_id, unwanted.instance_id} & left
 
 
-def test_a_released_master_is_replaced(manned: Kept) -> None:
+def test_a_released_master_and_one_whose_node_is_deleted_are_replaced(manned: Kept) -> None:
+    """The released one's member goes before anybody comes, the other one's after: it votes well."""
     since = datetime.now(UTC)
-    released = manned.masters()[-1].instance_id
-    manned.ecs.delete_instance(released)
-    manned.stack.until(answered(lambda: _master_nodes_without(manned, released)), 200, "its Node to go")
+    unwanted, _, released = manned.masters()
+    node = names.node_name(unwanted.private_ip, unwanted.instance_id)
+    assert f'node "{node}" deleted' in manned.kubectl("delete", "node", node)
+    manned.ecs.delete_instance(released.instance_id)
+    manned.stack.until(
+        answered(lambda: _master_nodes_without(manned, released.instance_id)), 200, "its Node to go"
+    )
+    manned.stack.until(
+        lambda: "DeleteMachine" in manned.done_to(unwanted.instance_id, since), 400, "the other to go"
+    )
     manned.await_masters(3, JOINED_SECONDS)
-    assert manned.done_to(released, since)[:2] == ["RemoveMember", "DeleteNode"]
-    whats = [each["what"] for each in manned.operations() if datetime.fromisoformat(each["started"]) >= since]
-    assert whats.index("RemoveMember") < whats.index("LaunchMaster")
+    assert manned.done_to(released.instance_id, since)[:2] == ["RemoveMember", "DeleteNode"]
+    changes = [
+        (each["what"], each["subject"])
+        for each in manned.operations()
+        if datetime.fromisoformat(each["started"]) >= since
+        and each["what"] in ("RemoveMember", "LaunchMaster")
+    ]
+    whats = [what for what, _ in changes]
+    assert (whats[:2], whats[-1]) == (["RemoveMember", "LaunchMaster"], "RemoveMember")
+    assert released.instance_id in changes[0][1]
+    assert unwanted.instance_id in changes[-1][1]
 
 
 def test_a_whole_control_plane_that_was_switched_off_comes_back(manned: Kept) -> None:
@@ -87,6 +112,10 @@ def test_a_whole_control_plane_that_was_switched_off_comes_back(manned: Kept) ->
     manned.await_masters(3, 240)
     assert sorted(each.instance_id for each in manned.masters()) == sorted(masters)
     assert "before-the-night" in manned.kubectl("get", "configmap", "before-the-night")
+
+
+def _rungs(manned: Kept, instance: str, since: datetime) -> list[str]:
+    return [each for each in manned.done_to(instance, since) if each in RUNGS]
 
 
 def _master_nodes_without(manned: Kept, instance: str) -> bool:

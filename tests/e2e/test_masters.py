@@ -4,6 +4,7 @@ The step from one to three is the fixture's.
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,14 @@ from tests.e2e.kept import JOINED_SECONDS, NAME, Kept, answered
 from tests.e2e.writer import Writer
 
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(1500)]
+
+_MOVE_LEADERS = """
+members=($(etcdctl member list | cut -d, -f1))
+for move in {0..39}; do
+    etcdctl move-leader "${members[move % 3]}" || true
+    sleep 0.2
+done
+"""
 
 LEAVES_SECONDS = 150.0
 """For a master on its way out, on a busy host; 15 s on an idle one."""
@@ -41,6 +50,16 @@ def test_five_and_three_masters_bear_every_change_without_a_pause(kept: Kept) ->
     assert writer.acknowledged > 100
     assert writer.lost() == []
     assert writer.longest_silence() < ELECTION_SECONDS
+
+
+def test_a_backup_taken_while_leaders_change_restores(kept: Kept) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        moves = beside.submit(kept.with_etcdctl, _MOVE_LEADERS)
+        table = kept.stack.wdrip("backup", "-n", NAME).out
+        assert not moves.done()
+        assert moves.result().count("Leadership transferred") > 10
+    date = table.splitlines()[1].split()[2]
+    assert f"backup {date} restores" in kept.stack.wdrip("backup", "verify", "-n", NAME, "--backup", date).err
 
 
 def test_shrinking_to_one_loses_no_write(kept: Kept) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -147,12 +148,25 @@ def test_a_dead_learner_gets_no_vote(machines: tuple[BareMachine, ...], package:
     assert list(etcd_members(first)) == [first.node.name]
 
 
+def images(machine: BareMachine) -> set[str]:
+    """Under the cluster's own repository, without their tags."""
+    listed = machine.run("ctr", "--namespace", "k8s.io", "images", "list", "--quiet").stdout.split()
+    return {name.rpartition("/")[2].partition(":")[0] for name in listed if name.startswith(REPOSITORY)}
+
+
 def test_a_second_master_and_a_worker_join(
     machines: tuple[BareMachine, ...], package: BuiltPackage, bundle: SecretsBundle
 ) -> None:
     first, second, worker = machines
     with ThreadPoolExecutor() as together:
-        list(together.map(lambda each: each.succeed(installing(each, package)), (second, worker)))
+        list(
+            together.map(
+                lambda each: each.succeed(installing(each, package, control_plane=each is second)),
+                (second, worker),
+            )
+        )
+    assert images(second) >= images(worker) == {"kube-proxy", "pause"}
+    assert "kube-apiserver" in images(second)
     hand_over_secrets(second, bundle)
     hand_over(worker, worker_archive(bundle))
     member = add_voter(first, second)
@@ -187,11 +201,14 @@ def test_pods_on_all_nodes_reach_each_other(machines: tuple[BareMachine, ...]) -
     ).split()
     assert len(set(addresses)) == 3
     service = first.kubectl("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}")
+    nodes = {each.ip for each in machines}
     for machine in machines:
         for address in addresses:
             assert machine.run("curl", "-sf", "-m", "5", f"http://{address}:8080/").returncode == 0
-            assert in_pod(machine, f"http://{address}:8080/") in {each.ip for each in machines}
-        assert {in_pod(machine, f"http://{service}/") for _ in range(20)} <= {each.ip for each in machines}
+            assert in_pod(machine, f"http://{address}:8080/") in nodes
+        # Each node's kube-proxy hears of the service in its own time.
+        await_that(partial(answers_from, nodes, machine, f"http://{service}/"))
+        assert {in_pod(machine, f"http://{service}/") for _ in range(20)} <= nodes
 
 
 def test_the_way_to_a_node_goes_with_it_and_comes_back(machines: tuple[BareMachine, ...]) -> None:
@@ -252,6 +269,11 @@ def in_pod(machine: BareMachine, url: str) -> str:
     """What the URL answers in the network of the machine's web pod."""
     script = f'nsenter --net --target "$(pgrep -f "[b]usybox httpd" | head -1)" curl -sf -m 5 {url}'
     return machine.run("bash", "-c", script).stdout
+
+
+def answers_from(nodes: set[str], machine: BareMachine, url: str) -> bool:
+    """Whether the URL answers, in the network of the machine's web pod, with one of the addresses."""
+    return in_pod(machine, url) in nodes
 
 
 def await_that(true: Callable[[], bool], seconds: float = 30) -> None:

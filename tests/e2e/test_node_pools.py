@@ -1,6 +1,7 @@
 """The guide's node pools on real machines: two side by side, up and down, blocked, refused, and gone."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -51,6 +52,41 @@ metadata: {name: web-stays}
 spec:
   minAvailable: 1
   selector: {matchLabels: {app: web}}
+"""
+
+ELASTIC = """
+apiVersion: alibabacloud.com/v1
+kind: NodePool
+metadata: {name: elastic}
+spec:
+  infra: {desiredCapacity: 0}
+  autoscaling: {min: 0, max: 1}
+  labels: {tier: elastic}
+"""
+
+APART = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: apart}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: apart}}
+  template:
+    metadata: {labels: {app: apart}}
+    spec:
+      nodeSelector: {tier: elastic}
+      affinity:
+        podAntiAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+          - topologyKey: kubernetes.io/hostname
+            labelSelector: {matchLabels: {app: apart}}
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: main
+        image: registry-vpc.cn-hangzhou.aliyuncs.com/acs/kube-proxy:v1.20.2
+        imagePullPolicy: Never
+        command: [/bin/busybox, sleep, "86400"]
+        resources: {requests: {cpu: 100m}}
 """
 
 
@@ -119,6 +155,38 @@ def test_a_budget_that_blocks_a_drain_is_named_and_the_pool_goes_when_it_does_no
     assert pools.machines(names.ROLE_WORKER, "special") == []
     assert pools.kubectl("get", "nodes", "-l", "tier=batch", "-o", "name") == ""
     pools.kubectl("delete", "deployment", "web")
+
+
+def test_a_pool_grows_for_pods_without_room_up_to_its_bound(kept: Kept) -> None:
+    """Each of two pods wants a machine of its own, and the pool may have one."""
+    since = datetime.now(UTC)
+    kept.kubectl("apply", "-f", "-", stdin=ELASTIC)
+    kept.await_pool("elastic", 0, 60)
+    kept.kubectl("apply", "-f", "-", stdin=APART)
+    kept.stack.until(
+        lambda: kept.get("nodepool", "elastic")["spec"]["infra"]["desiredCapacity"] == 1, 60, "a decision"
+    )
+    kept.stack.until(
+        lambda: _status(kept, "elastic").get("readyReplicas") == 1, JOINED_SECONDS, "the pool to grow"
+    )
+    kept.stack.until(
+        lambda: "would fit, but the pool has its max of 1" in _status(kept, "elastic")["autoscalingReason"],
+        60,
+        "the bound to be told",
+    )
+    kept.await_pool("elastic", 1, 60)
+    kept.stack.until(
+        lambda: kept.get("deployment", "apart")["status"].get("readyReplicas") == 1, 60, "one pod to run"
+    )
+    (grown,) = [
+        each
+        for each in kept.operations()
+        if each["what"] == "SetDesired" and datetime.fromisoformat(each["started"]) >= since
+    ]
+    assert "found no room: 1 more" in grown["why"]
+    kept.kubectl("delete", "deployment", "apart")
+    kept.kubectl("delete", "nodepool", "elastic")
+    assert kept.machines(names.ROLE_WORKER, "elastic") == []
 
 
 @pytest.mark.parametrize(

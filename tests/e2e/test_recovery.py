@@ -18,8 +18,9 @@ from wdrip.clients.oss import Bucket
 pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
 
 OLD, NEW = "kubernetes-wdrip-120", "kubernetes-wdrip-121"
-POLICY = "backup:\n  intervalSeconds: 86400\n  keep: 40\n"
-"""Rarely, so that no backup but the tests' own and those before changes come; and none of them goes."""
+POLICY = "backup:\n  intervalSeconds: 86400\n  keep: 40\n  encrypt: true\n"
+"""Rarely, so that no backup but the tests' own and those before changes come; and none of them goes.
+Encrypted, so that other machines have to decrypt what they restore."""
 
 POD = """
 apiVersion: v1

@@ -22,7 +22,7 @@ from rich.table import Table
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from benchmarks import growth, recovery
+from benchmarks import backup, growth, recovery
 from starters.temporal import connect
 from tests.abandoned import remove_abandoned, told
 
@@ -70,6 +70,7 @@ def main() -> int:
                 stack.run(*down)
         rows += growth.measure(Path(folder) / "growth")
         rows += recovery.measure(Path(folder) / "recovery")
+        rows += backup.measure(Path(folder) / "backup")
     _print(rows)
     return 1 if any(value > limit for _, value, limit, _ in rows) else 0
 
@@ -206,7 +207,7 @@ def _print(rows: Sequence[tuple[str, float, float, str]]) -> None:
         "limit",
         "unit",
         "",
-        title=f"create and commands: medians of {_RUNS}; growth and recovery: once",
+        title=f"create, commands and backup: medians of {_RUNS}; growth and recovery: once",
     )
     for name, value, limit, unit in rows:
         table.add_row(name, f"{value:.2f}", f"{limit:g}", unit, "ok" if value <= limit else "OVER")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
 
+from benchmarks.clusters import Row, running
 from localcloud.images import default_cache
 from starters.temporal import connect
-from tests.abandoned import told
 from tests.e2e.bare import (
     TOKEN,
     BareMachine,
@@ -24,12 +24,9 @@ from tests.e2e.bare import (
     join_master,
 )
 from tests.e2e.kept import JOINED_SECONDS, NAME, Kept
-from tests.e2e.stack import BIN, Stack
-from tests.world.guide import guide_yaml
+from tests.e2e.stack import Stack
 from wdrip.nodes.package.build import build_package
 from wdrip.security.bundle import SecretsBundle
-
-Row = tuple[str, float, float, str]
 
 _IDLE = timedelta(minutes=5)
 """One whole turn of a cluster to which nothing happens (`workflows.alarm.IDLE`)."""
@@ -43,19 +40,13 @@ _BILLED = (
 
 def measure(folder: Path) -> list[Row]:
     """The figures, on a stack of their own below the folder."""
-    folder.mkdir()
     bare = _bare_seconds(folder / "bare")
-    stack = Stack(folder / "home")
-    stack.home.mkdir()
-    with told("env", "--unset=WDRIP_CONFIG", f"HOME={stack.home}", BIN / "wdrip", "down"):
-        try:
-            return _measure(stack, bare)
-        finally:
-            stack.wdrip("down")
+    with running(folder) as cluster:
+        return _measure(cluster, bare)
 
 
-def _measure(stack: Stack, bare: float) -> list[Row]:
-    cluster = _created(stack)
+def _measure(cluster: Kept, bare: float) -> list[Row]:
+    stack = cluster.stack
     began, edited = datetime.now(UTC), time.monotonic()
     cluster.edit("s/replicas: 1/replicas: 3/", "masterset")
     cluster.await_masters(3, 2 * JOINED_SECONDS)
@@ -77,17 +68,6 @@ def _measure(stack: Stack, bare: float) -> list[Row]:
             "actions",
         ),
     ]
-
-
-def _created(stack: Stack) -> Kept:
-    stack.wdrip("up")
-    stack.wdrip("build", "--upload")
-    stack.wdrip("build", "--extract", "kubectl", str(stack.kubectl_program))
-    config, kubeconfig = stack.home / "config.yaml", stack.home / "kubeconfig"
-    config.write_text(guide_yaml(NAME, stack.wdrip("token", "new").out.strip()), encoding="utf-8")
-    stack.wdrip("create", "--wait", "--config", str(config))
-    stack.wdrip("get", "-r", "kubeconfig", "-n", NAME, "-w", str(kubeconfig))
-    return Kept(stack, kubeconfig)
 
 
 def _pool_seconds(cluster: Kept, name: str, machines: int) -> float:
@@ -112,7 +92,7 @@ def _bare_seconds(folder: Path) -> float:
     ).stdout.splitlines()[-1]
     package = build_package(default_cache(), "1.20.2", print)
     bundle = SecretsBundle.new(TOKEN)
-    folder.mkdir()
+    folder.mkdir(parents=True)
     first, *others = [BareMachine(folder / f"m{n}", f"192.168.0.{76 + n}", f"i-bare{n}") for n in range(3)]
     with ExitStack() as machines:
         machines.enter_context(first.booted(Path(rootfs), "bench"))

@@ -5,50 +5,33 @@ import sys
 import time
 from pathlib import Path
 
-from tests.abandoned import told
-from tests.e2e.stack import BIN, Stack
-from tests.world.guide import guide_yaml
-from wdrip import names
+from benchmarks.clusters import Row, running
+from tests.e2e.kept import NAME, Kept
+from tests.e2e.stack import BIN
 from wdrip.clients.backup_store import BackupStore
-from wdrip.clients.ecs import EcsClient
 from wdrip.clients.oss import Bucket
 
-Row = tuple[str, float, float, str]
-
-_NAME = "bench-recovered"
 _BARE = Path(__file__).parent / "bare" / "create.sh"
 
 
 def measure(folder: Path) -> list[Row]:
     """The figure, on a stack of its own below the folder."""
-    folder.mkdir()
-    stack = Stack(folder / "home")
-    stack.home.mkdir()
-    with told("env", "--unset=WDRIP_CONFIG", f"HOME={stack.home}", BIN / "wdrip", "down"):
-        try:
-            snapshot = _backed_up(stack, folder)
-            bare = _bare_seconds(snapshot)
-            recovered = _recovered_seconds(stack)
-        finally:
-            stack.wdrip("down")
+    with running(folder) as cluster:
+        bare = _bare_seconds(_backed_up(cluster, folder / "snapshot.db"))
+        recovered = _recovered_seconds(cluster)
     words = f"recover in place, proof included ({recovered:.0f} s) / by hand ({bare:.0f} s)"
     return [(words, recovered / bare, 1.8, "ratio")]
 
 
-def _backed_up(stack: Stack, folder: Path) -> Path:
-    """A cluster with a backup; the snapshot's file."""
-    stack.wdrip("up")
-    stack.wdrip("build", "--upload")
-    config, snapshot = folder / "config.yaml", folder / "snapshot.db"
-    config.write_text(guide_yaml(_NAME, stack.wdrip("token", "new").out.strip()), encoding="utf-8")
-    stack.wdrip("create", "--wait", "--config", str(config))
-    stack.wdrip("backup", "-n", _NAME)
-    bucket = Bucket(stack.provider)
-    content = bucket.get(BackupStore(bucket, _NAME).index().entries[0].path)
+def _backed_up(cluster: Kept, file: Path) -> Path:
+    """The snapshot of a backup, in that file."""
+    cluster.stack.wdrip("backup", "-n", NAME)
+    bucket = Bucket(cluster.stack.provider)
+    content = bucket.get(BackupStore(bucket, NAME).index().entries[0].path)
     if content is None:
         raise RuntimeError("the backup has no snapshot")
-    snapshot.write_bytes(content)
-    return snapshot
+    file.write_bytes(content)
+    return file
 
 
 def _bare_seconds(snapshot: Path) -> float:
@@ -59,13 +42,12 @@ def _bare_seconds(snapshot: Path) -> float:
     return float(said.removeprefix("seconds: "))
 
 
-def _recovered_seconds(stack: Stack) -> float:
+def _recovered_seconds(cluster: Kept) -> float:
     """From the command to the end that it tells, after the only master was deleted."""
-    ecs = EcsClient(stack.provider)
-    for master in ecs.instances(tags={names.TAG_CLUSTER: _NAME, names.TAG_ROLE: names.ROLE_MASTER}):
-        ecs.delete_instance(master.instance_id)
+    for master in cluster.masters():
+        cluster.ecs.delete_instance(master.instance_id)
     began = time.monotonic()
-    stack.wdrip("recover", "-n", _NAME, "--yes")
+    cluster.stack.wdrip("recover", "-n", NAME, "--yes")
     return time.monotonic() - began
 
 

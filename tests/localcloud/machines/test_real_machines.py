@@ -45,6 +45,12 @@ def _ask(address: str, port: int) -> str:
         return ""
 
 
+def _asking(address: str, port: int) -> str:
+    """The script that prints what a name server answers to a machine. It only reads: told that its input has
+    ended, socat would wait half a second for the answer and take none for success."""
+    return f"socat -u TCP:{address}:{port},connect-timeout=2 -"
+
+
 def test_a_machine_is_an_ordinary_server(place: Place, network: dict[str, Any]) -> None:
     instance_id = place.launch(network, _FIRST_BOOT, host_name="node-a")[0]
     assert place.run(instance_id, "hostname") == "node-a\n"
@@ -150,7 +156,7 @@ def test_equal_addresses_in_two_networks_do_not_meet(place: Place, network: dict
     neighbour = place.launch(other, private_ip_address="192.168.0.101", host_name="neighbour")[0]
     for each in (here, there, neighbour):
         place.run(each, _SERVER)
-    ask = "socat -T2 - TCP:192.168.0.101:8080,connect-timeout=2 < /dev/null"
+    ask = _asking("192.168.0.101", 8080)
     assert place.run(there, ask) == "neighbour\n"
     assert place.end(place.begin(here, ask)).exit_code != 0
     # The host itself is in neither.
@@ -208,7 +214,7 @@ def test_a_balancer_spreads_checks_and_is_reached_from_the_host(place: Place) ->
         return {_ask(network["Public"], 80) for _ in range(6)}
 
     assert wait_until(lambda: names() == {"server001", "server002"}, 20)
-    inside = f"socat -T2 - TCP:{network['Private']}:80,connect-timeout=2 < /dev/null"
+    inside = _asking(network["Private"], 80)
     assert place.run(client, inside).startswith("server00")
     # A backend does not reach the address of its own layer-4 balancer.
     assert place.end(place.begin(first, inside)).exit_code != 0

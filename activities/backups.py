@@ -10,10 +10,9 @@ from activities.tasks import BackupTask
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
 from wdrip.errors import InvalidInput, PermanentError
-from wdrip.models.backup import BackupEntry, BackupIndex, SnapshotFacts, Verdict, VerdictKind
-from wdrip.models.backup_request import BackupClaim, BackupRequest, Retained
+from wdrip.models.backup import BackupEntry, BackupIndex, Verdict, VerdictKind
+from wdrip.models.backup_request import BackupClaim, BackupRequest, Retained, Sent
 from wdrip.models.cluster import ClusterRecord, Phase
-from wdrip.models.observation import MachineState
 from wdrip.planning.retention import retention
 from wdrip.security.sealing import load_key
 
@@ -36,7 +35,7 @@ class Backups:
         Repeated with the same attempt id it goes on where it was; one that was entered is returned as it is.
         The entry is written last: what has none is garbage, which retention removes.
 
-        Raises PermanentError when the snapshot, or what lies in the bucket, turns out to be damaged.
+        Raises PermanentError when the snapshot turns out to be damaged, or does not arrive whole.
         """
         record, store = task.record, self._store(task.record)
         date, claim = store.claim(task.attempt_id, datetime.now(UTC))
@@ -82,57 +81,56 @@ class Backups:
     def _taken(
         self, record: ClusterRecord, store: BackupStore, date: str, claim: BackupClaim, beyond: int | None
     ) -> BackupEntry:
-        """Take, send and look at the snapshot of that date, and enter it. beyond: see `Snapshots.source`."""
+        """Take and send the snapshot of that date, and enter it. beyond: see `Snapshots.source`."""
         bucket = self._clients.bucket(record.provider)
         snapshots = Snapshots(self._clients.ecs(record.provider), bucket, record)
-        machine, quorum = snapshots.source(claim.instance_id, beyond)
-        taken_at = claim.taken_at
-        if machine.instance_id != claim.instance_id or taken_at is None:
-            # Parts of another machine's snapshot would not fit to this one's.
-            if claim.upload_id:
-                bucket.abort_parts(names.backup_key(record.name, date), claim.upload_id)
-            taken_at = datetime.now(UTC)
-            claim = BackupClaim(
-                attempt_id=claim.attempt_id, instance_id=machine.instance_id, taken_at=taken_at
+        sent = claim.sent
+        if sent is None:
+            machine, quorum = snapshots.source(claim.instance_id, beyond)
+            taken_at = claim.taken_at
+            if machine.instance_id != claim.instance_id or taken_at is None:
+                # Parts of another machine's snapshot would not fit to this one's.
+                if claim.upload_id:
+                    snapshots.abort(date, claim.upload_id)
+                taken_at = datetime.now(UTC)
+                claim = BackupClaim(
+                    attempt_id=claim.attempt_id,
+                    instance_id=machine.instance_id,
+                    taken_at=taken_at,
+                    upload_id=snapshots.begin(date),
+                )
+                store.note(date, claim)
+            facts, arrived = snapshots.take(machine, date, claim.upload_id, quorum=quorum)
+            ciphertext = snapshots.encrypt(machine, date) if snapshots.encrypted else None
+            etags = snapshots.send(machine, date, claim.upload_id, ciphertext or facts, arrived)
+            sent = Sent(
+                member=machine.node_name, taken_at=taken_at, facts=facts, ciphertext=ciphertext, etags=etags
             )
+            claim = claim.model_copy(update={"sent": sent})
             store.note(date, claim)
-        facts = snapshots.take(machine, date, quorum=quorum)
-        ciphertext = snapshots.encrypt(machine, date) if snapshots.encrypted else None
-        sent = ciphertext or facts
-        if not claim.upload_id and (upload_id := snapshots.begin_upload(date, sent)):
-            claim = claim.model_copy(update={"upload_id": upload_id})
-            store.note(date, claim)
-        snapshots.upload(machine, date, sent, claim.upload_id)
-        entry = self._entry(record, machine, date, facts, taken_at)
-        entry = entry.model_copy(update={"ciphertext": ciphertext})
+        snapshots.complete(date, claim.upload_id, sent)
         self._save_config(record, date)
-        # Hash and structure held before it was sent, and what arrived is what was sent.
-        entry = entry.with_verdict(
-            Verdict(verified_at=datetime.now(UTC), kind=VerdictKind.STRUCTURE, ok=True)
-        )
+        entry = self._entry(record, date, sent)
         store.enter(entry)
-        snapshots.discard(machine, date)
+        snapshots.discard(claim.instance_id, date)
         return entry
 
-    def _entry(
-        self,
-        record: ClusterRecord,
-        machine: MachineState,
-        date: str,
-        facts: SnapshotFacts,
-        taken_at: datetime,
-    ) -> BackupEntry:
+    def _entry(self, record: ClusterRecord, date: str, sent: Sent) -> BackupEntry:
+        now = datetime.now(UTC)
         return BackupEntry(
-            **facts.model_dump(),
+            **sent.facts.model_dump(),
             name=record.name,
             cluster_uid=record.uid,
             date=date,
             path=names.backup_key(record.name, date),
             kubernetes_version=(record.actual or record.asked).kubernetes,
-            taken_at=taken_at,
-            member=machine.node_name,
+            taken_at=sent.taken_at,
+            member=sent.member,
+            ciphertext=sent.ciphertext,
             key_id=load_key(self._clients.provider(record.provider)).id,
-            uploaded_at=datetime.now(UTC),
+            uploaded_at=now,
+            # Hash and structure held before the bucket put it together, and what arrived is what was sent.
+            verdicts=(Verdict(verified_at=now, kind=VerdictKind.STRUCTURE, ok=True),),
         )
 
     def _save_config(self, record: ClusterRecord, date: str) -> None:

@@ -1,5 +1,6 @@
 """Carrying out a `NodeOperation` on a machine through Cloud Assistant, to its end."""
 
+from contextlib import suppress
 from time import monotonic
 from uuid import uuid4
 
@@ -66,17 +67,17 @@ def carry_out(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> str
         )
 
 
+def tell(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> None:
+    """Let the machine begin an operation whose end nobody waits for; nothing is said when it does not."""
+    with suppress(WdripError):
+        _command(ecs, instance_id, operation, LAUNCHER_SECONDS, COMMAND_SECONDS)
+
+
 def looked_at(ecs: EcsClient, instance_id: str, operation: NodeOperation, seconds: int) -> str | None:
     """The output of a quick operation that only looks; None when the machine does not give it in time."""
     until = monotonic() + seconds
     try:
-        invocation = ecs.run_command(
-            instance_id,
-            launch(operation, seconds),
-            name=operation.name,
-            timeout_seconds=max(seconds, SHORTEST_COMMAND_SECONDS),
-            client_token=uuid4().hex,
-        )
+        invocation = _command(ecs, instance_id, operation, seconds, max(seconds, SHORTEST_COMMAND_SECONDS))
         while monotonic() < until:
             result = ecs.command_result(invocation, instance_id)
             if result is not None and result.finished:
@@ -90,14 +91,7 @@ def looked_at(ecs: EcsClient, instance_id: str, operation: NodeOperation, second
 
 def _once(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> CommandResult:
     """Launch, or attach, and wait for what the launcher says."""
-    invocation = ecs.run_command(
-        instance_id,
-        launch(operation, LAUNCHER_SECONDS),
-        name=operation.name,
-        timeout_seconds=COMMAND_SECONDS,
-        # Every launch is a command of its own; the launcher sees to it that the operation runs once.
-        client_token=uuid4().hex,
-    )
+    invocation = _command(ecs, instance_id, operation, LAUNCHER_SECONDS, COMMAND_SECONDS)
 
     def finished() -> CommandResult | Look:
         result = ecs.command_result(invocation, instance_id)
@@ -108,6 +102,20 @@ def _once(ecs: EcsClient, instance_id: str, operation: NodeOperation) -> Command
         return Look(seen=f"{result.status}: {_last_line(result.output)}")
 
     return wait_for(f"{operation.name} on {instance_id}", finished, _LOOK)
+
+
+def _command(
+    ecs: EcsClient, instance_id: str, operation: NodeOperation, wait_seconds: int, timeout_seconds: int
+) -> str:
+    """Launch; id of the invocation."""
+    return ecs.run_command(
+        instance_id,
+        launch(operation, wait_seconds),
+        name=operation.name,
+        timeout_seconds=timeout_seconds,
+        # Every launch is a command of its own; the launcher sees to it that the operation runs once.
+        client_token=uuid4().hex,
+    )
 
 
 def _last_line(log: str) -> str:

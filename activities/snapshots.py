@@ -1,20 +1,24 @@
 """A snapshot on its way from an etcd member to the bucket; it never passes through the worker."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from activities.commands import carry_out
+from activities.commands import carry_out, tell
 from activities.fleet import fleet
 from activities.membership import read_members
 from wdrip import names
 from wdrip.clients.ecs import EcsClient
-from wdrip.clients.oss import Bucket, upload_headers
+from wdrip.clients.errors import NotFoundError
+from wdrip.clients.oss import Bucket
 from wdrip.errors import PermanentError, TemporaryError
 from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts, Verdict
+from wdrip.models.backup_request import Sent
 from wdrip.models.cluster import ClusterRecord
 from wdrip.models.observation import MachineState
 from wdrip.nodes.backup_operations import (
-    PART_BYTES,
+    PARTS_AHEAD,
     PARTS_PER_COMMAND,
     arrived_parts,
     discard_snapshot,
@@ -24,7 +28,6 @@ from wdrip.nodes.backup_operations import (
     take_snapshot,
     taken,
     upload_parts,
-    upload_snapshot,
     verdict_of,
     verify_snapshot,
 )
@@ -68,12 +71,31 @@ class Snapshots:
             return on[surviving_source(before or fit, beyond).name], False
         return on[backup_source(before or fit).name], True
 
-    def take(self, machine: MachineState, date: str, *, quorum: bool) -> SnapshotFacts:
-        """Take the snapshot, or read what is known of the one that was taken for this date."""
-        operation = take_snapshot(date, machine.private_ip, self.record.uid, quorum=quorum)
+    def begin(self, date: str) -> str:
+        """Begin the upload; its id."""
+        return self.bucket.begin_parts(self._key(date))
+
+    def abort(self, date: str, upload_id: str) -> None:
+        """Throw away what has arrived of an upload."""
+        self.bucket.abort_parts(self._key(date), upload_id)
+
+    def take(
+        self, machine: MachineState, date: str, upload_id: str, *, quorum: bool
+    ) -> tuple[SnapshotFacts, dict[int, str]]:
+        """Take the snapshot, or read what is known of the one that was taken for this date; with the ETags of
+        the parts that were sent meanwhile. One that is to be encrypted is not sent before."""
+        ahead = () if self.encrypted else range(1, PARTS_AHEAD + 1)
+        operation = take_snapshot(
+            date,
+            machine.private_ip,
+            self.record.uid,
+            quorum=quorum,
+            upload_id=upload_id,
+            urls=self._urls(date, upload_id, ahead),
+        )
         output = carry_out(self.ecs, machine.instance_id, operation)
         try:
-            return taken(output)
+            return taken(output), arrived_parts(output)
         except ValueError as error:
             raise PermanentError(f"{machine.instance_id} told nothing of its snapshot: {error}") from error
 
@@ -87,24 +109,38 @@ class Snapshots:
                 f"{machine.instance_id} told nothing of what it encrypted: {error}"
             ) from error
 
-    def begin_upload(self, date: str, facts: ObjectFacts) -> str:
-        """Id of an upload in parts; empty for what goes in one piece."""
-        if facts.size <= PART_BYTES:
-            return ""
-        return self.bucket.begin_parts(self._key(date), upload_headers(facts.sha256))
+    def send(
+        self, machine: MachineState, date: str, upload_id: str, facts: ObjectFacts, arrived: dict[int, str]
+    ) -> dict[int, str]:
+        """Let the machine send the parts that have not arrived; the ETags of all.
 
-    def upload(self, machine: MachineState, date: str, facts: ObjectFacts, upload_id: str) -> None:
-        """Let the machine send what the bucket does not have yet, and see that it arrived whole.
-
-        facts: of the snapshot, or of what it was encrypted to. Raises TemporaryError when it did not.
+        facts: of the snapshot, or of what it was encrypted to.
         """
-        if not self._arrived(date, facts):
-            if upload_id:
-                self._upload_parts(machine, date, facts, upload_id)
-            else:
-                self._upload_whole(machine, date, facts)
-        if not self._arrived(date, facts):
-            raise TemporaryError(f"{self._key(date)} did not arrive whole in the bucket")
+        etags = dict(arrived)
+        while left := parts_left(facts.size, etags):
+            urls = self._urls(date, upload_id, left[:PARTS_PER_COMMAND])
+            operation = upload_parts(date, upload_id, urls, facts.size, encrypted=self.encrypted)
+            output = carry_out(self.ecs, machine.instance_id, operation)
+            try:
+                etags |= arrived_parts(output)
+            except ValueError as error:
+                raise PermanentError(
+                    f"{machine.instance_id} told nothing of what it uploaded: {error}"
+                ) from error
+        return etags
+
+    def complete(self, date: str, upload_id: str, sent: Sent) -> None:
+        """Let the bucket put the parts together, and see that the object is whole.
+
+        Raises PermanentError when it is not.
+        """
+        key = self._key(date)
+        # Unknown when an earlier attempt completed it: only that can have made an object of this key.
+        with suppress(NotFoundError):
+            self.bucket.complete_parts(key, upload_id, sent.etags)
+        found = self.bucket.head(key)
+        if found is None or found.size != sent.stored.size:
+            raise PermanentError(f"{key} did not arrive whole in the bucket; take another backup")
 
     def verify(self, machine: MachineState, entry: BackupEntry) -> Verdict:
         """Let the machine fetch the backup and prove that it restores."""
@@ -115,37 +151,13 @@ class Snapshots:
         except ValueError as error:
             raise PermanentError(f"{machine.instance_id} gave no verdict: {error}") from error
 
-    def discard(self, machine: MachineState, date: str) -> None:
-        """Remove the machine's own copy."""
-        carry_out(self.ecs, machine.instance_id, discard_snapshot(date))
+    def discard(self, instance_id: str, date: str) -> None:
+        """Tell the machine to remove its copy. What it does not remove now, a later snapshot on it does."""
+        tell(self.ecs, instance_id, discard_snapshot(date))
 
-    def _upload_whole(self, machine: MachineState, date: str, facts: ObjectFacts) -> None:
-        headers = upload_headers(facts.sha256)
-        url = self.bucket.presigned_put(self._key(date), URL_SECONDS, headers=headers)
-        carry_out(
-            self.ecs, machine.instance_id, upload_snapshot(date, url, headers, encrypted=self.encrypted)
-        )
-
-    def _upload_parts(self, machine: MachineState, date: str, facts: ObjectFacts, upload_id: str) -> None:
-        key, etags = self._key(date), dict[int, str]()
-        while left := parts_left(facts.size, etags):
-            urls = [
-                (part, self.bucket.presigned_part(key, upload_id, part.number, URL_SECONDS))
-                for part in left[:PARTS_PER_COMMAND]
-            ]
-            operation = upload_parts(date, upload_id, urls, encrypted=self.encrypted)
-            output = carry_out(self.ecs, machine.instance_id, operation)
-            try:
-                etags |= arrived_parts(output)
-            except ValueError as error:
-                raise PermanentError(
-                    f"{machine.instance_id} told nothing of what it uploaded: {error}"
-                ) from error
-        self.bucket.complete_parts(key, upload_id, etags)
-
-    def _arrived(self, date: str, facts: ObjectFacts) -> bool:
-        found = self.bucket.head(self._key(date))
-        return found is not None and (found.size, found.sha256) == (facts.size, facts.sha256)
+    def _urls(self, date: str, upload_id: str, parts: Iterable[int]) -> dict[int, str]:
+        key = self._key(date)
+        return {part: self.bucket.presigned_part(key, upload_id, part, URL_SECONDS) for part in parts}
 
     def _key(self, date: str) -> str:
         return names.backup_key(self.record.name, date)

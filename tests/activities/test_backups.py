@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.activities.conftest import Run
 from tests.activities.scripted import ScriptedCloud, ScriptedMachines
 from tests.activities.test_steps import REPORT
 from tests.wdrip.backup_entries import entry
+from tests.world.cloud import MemoryBucket
 from tests.world.stocked import stock
 from wdrip import names
 from wdrip.clients.backup_store import BackupStore
@@ -40,7 +42,9 @@ DAMAGED = "its sha256 is not the one of the index"
 class BackupMachines(ScriptedMachines):
     """A machine whose snapshot is SNAPSHOT, and that takes what lies in the bucket for good only if it is."""
 
-    objects: dict[str, bytes] = field(default_factory=dict)
+    oss: MemoryBucket = field(default_factory=MemoryBucket)
+    behind: bool = False
+    """What is sent while a snapshot is taken does not arrive."""
     refused: str = ""
     """The operation whose transfer the bucket refuses."""
 
@@ -51,19 +55,29 @@ class BackupMachines(ScriptedMachines):
         if name == self.refused:
             return CommandResult("t-1", instance_id, "Failed", UPLOAD_FAILED, "503", 0, "", "")
         if name == "take-snapshot":
-            output = f"wdrip-result {_facts(content)}"
+            ahead = "" if self.behind else self._sent(content, SNAPSHOT)
+            output = f"wdrip-parts {{{ahead}}}\nwdrip-result {_facts(content)}"
         elif name == "encrypt-snapshot":
             digest = hashlib.sha256(CIPHERTEXT).hexdigest()
             output = "wdrip-result " + json.dumps({"sha256": digest, "size": len(CIPHERTEXT)})
-        elif name == "upload-snapshot" and found:
-            self.objects[found[1]] = CIPHERTEXT if "WDRIP_FILE=snapshot.enc" in content else SNAPSHOT
+        elif name == "upload-parts":
+            sealed = "WDRIP_FILE=snapshot.enc" in content
+            output = f"wdrip-parts {{{self._sent(content, CIPHERTEXT if sealed else SNAPSHOT)}}}"
         elif name == "verify-snapshot" and found:
             good = CIPHERTEXT if "WDRIP_ENCRYPTED=yes" in content else SNAPSHOT
-            ok = self.objects[found[1]] == good
+            ok = self.oss.objects[found[1]] == good
             output = "wdrip-result " + json.dumps({"ok": ok, "reason": "" if ok else DAMAGED})
         else:
             return super().command_result(invocation_id, instance_id)
         return CommandResult("t-1", instance_id, "Success", 0, output, 0, "", "")
+
+    def _sent(self, content: str, file: bytes) -> str:
+        """The file arrives in the bucket as the one part that it has."""
+        found = re.search(r"\?partNumber=1&uploadId=([\w-]+)", content)
+        if found is None:
+            return ""
+        self.oss.uploads[found[1]][1] = file
+        return f'"1":"{hashlib.md5(file).hexdigest()}"'
 
 
 def _facts(content: str) -> str:
@@ -87,7 +101,7 @@ def _facts(content: str) -> str:
 def cloud(tmp_path: Path) -> ScriptedCloud:
     made = ScriptedCloud(tmp_path)
     stock(made)
-    made.machines = BackupMachines(report=REPORT, objects=made.oss.objects)
+    made.machines = BackupMachines(report=REPORT, oss=made.oss)
     return made
 
 
@@ -173,7 +187,7 @@ def test_a_bucket_that_comes_back_gets_the_snapshot_that_was_taken(
     keeper: Keeper, cloud: ScriptedCloud
 ) -> None:
     assert isinstance(cloud.machines, BackupMachines)
-    cloud.machines.refused = "upload-snapshot"
+    cloud.machines.behind, cloud.machines.refused = True, "upload-parts"
     with pytest.raises(TemporaryError, match="upload failed: 503"):
         keeper.take("first")
     assert keeper.store.index().entries == ()
@@ -182,6 +196,66 @@ def test_a_bucket_that_comes_back_gets_the_snapshot_that_was_taken(
     entry = keeper.take("first")
     assert entry.taken_at < later < entry.uploaded_at
     assert keeper.keys(entry.date) == EVERYTHING
+    assert cloud.oss.uploads == {}
+
+
+def commands(cloud: ScriptedCloud) -> list[str]:
+    return [name for _, name, _ in cloud.machines.commands]
+
+
+def test_what_arrived_while_it_was_taken_is_not_sent_again(keeper: Keeper, cloud: ScriptedCloud) -> None:
+    keeper.take("first")
+    assert commands(cloud) == ["list-etcd-members", "take-snapshot", "discard-snapshot"]
+
+
+@pytest.mark.parametrize("completed", [False, True], ids=["sent", "put together"])
+def test_a_machine_that_has_sent_it_is_needed_no_more(
+    keeper: Keeper, cloud: ScriptedCloud, monkeypatch: pytest.MonkeyPatch, completed: bool
+) -> None:
+    complete = MemoryBucket.complete_parts
+
+    def dies(self: MemoryBucket, *args: Any) -> None:
+        if completed:
+            complete(self, *args)
+        raise TemporaryError("the worker's end")
+
+    monkeypatch.setattr(MemoryBucket, "complete_parts", dies)
+    with pytest.raises(TemporaryError, match="the worker's end"):
+        keeper.take("first")
+    monkeypatch.undo()
+    cloud.machines.broken = {"i-m1", "i-m2"}
+    entry = keeper.take("first")
+    assert entry.standing is Standing.SOUND
+    assert keeper.objects[entry.path] == SNAPSHOT
+    assert keeper.keys(entry.date) == EVERYTHING
+
+
+def test_an_upload_that_was_aborted_is_no_backup(
+    keeper: Keeper, cloud: ScriptedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = MemoryBucket.complete_parts
+
+    def too_late(self: MemoryBucket, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        self.abort_parts(key, upload_id)
+        complete(self, key, upload_id, etags)
+
+    monkeypatch.setattr(MemoryBucket, "complete_parts", too_late)
+    with pytest.raises(PermanentError, match="did not arrive whole in the bucket; take another"):
+        keeper.take("first")
+    assert keeper.store.index().entries == ()
+
+
+def test_another_machine_sends_its_own_snapshot_from_the_start(keeper: Keeper, cloud: ScriptedCloud) -> None:
+    assert isinstance(cloud.machines, BackupMachines)
+    cloud.machines.behind, cloud.machines.refused = True, "upload-parts"
+    with pytest.raises(TemporaryError, match="upload failed: 503"):
+        keeper.take("first")
+    (begun,) = cloud.oss.uploads
+    cloud.machines.refused = ""
+    cloud.machines.machines["i-m2"] = replace(cloud.machines.machines["i-m2"], status="Stopped")
+    entry = keeper.take("first")
+    assert entry.member == "192.168.0.1.i-m1"
+    assert cloud.oss.aborted == [(entry.path, begun)]
 
 
 def test_one_that_is_to_be_encrypted_never_lies_in_clear_in_the_bucket(keeper: Keeper) -> None:

@@ -207,10 +207,10 @@ def test_a_bucket_that_fails_for_a_while_only_delays_a_backup(cluster: Cluster, 
     def refused(action: str) -> bool:
         return any(call["status"] == 503 for call in admin.calls("oss", action))
 
-    admin.add_fault("oss", "PutObject", match={"key": "snapshot.db$"}, **away)
+    admin.add_fault("oss", "UploadPart", match={"key": "snapshot.db$"}, **away)
     try:
         running = cluster.begin()
-        cluster.stack.until(lambda: refused("PutObject"), 60, "the machine's upload to be refused")
+        cluster.stack.until(lambda: refused("UploadPart"), 60, "the machine's upload to be refused")
         admin.add_fault("oss", "*", **away)
         cluster.stack.until(lambda: refused("ListObjectsV2"), 60, "the worker to be refused")
     finally:

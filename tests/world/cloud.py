@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from activities.clients import Clients
 from wdrip.clients.ecs import CommandResult, EcsClient, Image, Instance, InstanceType, Zone
-from wdrip.clients.errors import AlreadyExistsError, NothingToChangeError
+from wdrip.clients.errors import AlreadyExistsError, NotFoundError, NothingToChangeError
 from wdrip.clients.kubernetes import ClusterApi, NodeState
 from wdrip.clients.oss import Bucket, ObjectInfo
 from wdrip.clients.ros import RosClient, Stack, StackResource
@@ -34,6 +34,8 @@ class MemoryBucket:
     deleted: list[str] = field(default_factory=list)
     aborted: list[tuple[str, str]] = field(default_factory=list)
     """Key and id of each upload in parts that was aborted."""
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    """Parts by number of each upload that is neither completed nor aborted, by its id."""
 
     def ensure(self) -> bool:
         return False
@@ -61,14 +63,28 @@ class MemoryBucket:
         found = (self.head(key) for key in sorted(self.objects) if key.startswith(prefix))
         return (each for each in found if each is not None)
 
+    def begin_parts(self, key: str) -> str:
+        upload_id = f"upload-{uuid4().hex}"
+        self.uploads[upload_id] = {}
+        return upload_id
+
+    def presigned_part(self, key: str, upload_id: str, number: int, seconds: int) -> str:
+        return f"http://100.118.0.1/{self.name}/{key}?partNumber={number}&uploadId={upload_id}"
+
+    def complete_parts(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        parts = self.uploads.get(upload_id)
+        if parts is None:
+            raise NotFoundError(f"NoSuchUpload: {upload_id}")
+        assert etags == {number: hashlib.md5(part).hexdigest() for number, part in parts.items()}
+        self.objects[key] = b"".join(part for _, part in sorted(parts.items()))
+        del self.uploads[upload_id]
+
     def abort_parts(self, key: str, upload_id: str) -> None:
+        self.uploads.pop(upload_id, None)
         self.aborted.append((key, upload_id))
 
     def presigned_get(self, key: str, seconds: int, *, internal: bool = True) -> str:
         assert key in self.objects
-        return f"http://100.118.0.1/{self.name}/{key}?Expires={seconds}"
-
-    def presigned_put(self, key: str, seconds: int, *, headers: Mapping[str, str]) -> str:
         return f"http://100.118.0.1/{self.name}/{key}?Expires={seconds}"
 
 

@@ -24,8 +24,6 @@ PART_BYTES = 8 * 1024 * 1024
 
 _SHA256 = "x-oss-meta-sha256"
 
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True)
 class ObjectInfo:
@@ -131,7 +129,7 @@ class Bucket:
         Raises PermanentError when the object did not arrive whole (its length is not the file's).
         """
         digest = _file_sha256(path)
-        headers = upload_headers(digest)
+        headers = {**_encrypted(), _SHA256: digest}
         with translated(f"upload {path} to {self._name(key)}"):
             if path.stat().st_size <= PART_BYTES:
                 self._oss.put_object_from_file(key, str(path), headers=headers)
@@ -146,19 +144,10 @@ class Bucket:
         """A URL by which anyone can read the object for `seconds`; by default one for machines in a VPC."""
         return self._presigned("GET", key, seconds, internal=internal)
 
-    def presigned_put(
-        self, key: str, seconds: int, *, headers: Mapping[str, str] = NO_HEADERS, internal: bool = True
-    ) -> str:
-        """A URL by which anyone can write the object for `seconds`; by default one for machines in a VPC.
-
-        headers: they are signed, too, and whoever writes must send exactly these.
-        """
-        return self._presigned("PUT", key, seconds, headers=headers, internal=internal)
-
-    def begin_parts(self, key: str, headers: Mapping[str, str]) -> str:
+    def begin_parts(self, key: str) -> str:
         """Begin an upload in parts; returns its id. Its parts are billed until it is completed or aborted."""
         with translated(f"begin an upload to {self._name(key)}"):
-            upload_id: str = self._oss.init_multipart_upload(key, headers=dict(headers)).upload_id
+            upload_id: str = self._oss.init_multipart_upload(key, headers=_encrypted()).upload_id
             return upload_id
 
     def presigned_part(self, key: str, upload_id: str, number: int, seconds: int) -> str:
@@ -167,7 +156,10 @@ class Bucket:
         return self._presigned("PUT", key, seconds, parameters=parameters)
 
     def complete_parts(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
-        """Make the object of the parts with these ETags, by number; OSS refuses when one has another."""
+        """Make the object of the parts with these ETags, by number; OSS refuses when one has another.
+
+        Raises NotFoundError when there is no such upload: it was completed already, or aborted.
+        """
         from oss2.models import PartInfo
 
         parts = [PartInfo(number, etag.upper()) for number, etag in sorted(etags.items())]
@@ -188,15 +180,12 @@ class Bucket:
         key: str,
         seconds: int,
         *,
-        headers: Mapping[str, str] = NO_HEADERS,
-        parameters: Mapping[str, str] = NO_HEADERS,
+        parameters: Mapping[str, str] = MappingProxyType({}),
         internal: bool = True,
     ) -> str:
         bucket = self._client(self._provider.oss_internal_endpoint) if internal else self._oss
         with translated(f"sign a URL of {self._name(key)}"):
-            url: str = bucket.sign_url(
-                method, key, seconds, headers=dict(headers), params=dict(parameters), slash_safe=True
-            )
+            url: str = bucket.sign_url(method, key, seconds, params=dict(parameters), slash_safe=True)
             return url
 
     def _create_bucket(self, doing: str) -> bool:
@@ -271,11 +260,6 @@ def _fast_crc() -> bool:
     """Whether crcmod has its C extension. In Python it computes some 2 MB/s, so oss2's check of a transfer
     would take minutes for a package; lengths are checked anyway, and sha256 where the content matters."""
     return find_spec("crcmod._crcfunext") is not None
-
-
-def upload_headers(sha256: str) -> dict[str, str]:
-    """Headers of an object that someone else writes: encrypted at rest, its sha256 (hex) beside it."""
-    return {**_encrypted(), _SHA256: sha256}
 
 
 def _encrypted() -> dict[str, str]:

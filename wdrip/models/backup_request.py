@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from wdrip.models.backup import BackupEntry
+from wdrip.models.backup import BackupEntry, ObjectFacts, SnapshotFacts
 
 
 class BackupRequest(BaseModel):
@@ -46,6 +46,27 @@ class Retained(BaseModel):
     """Their snapshots were gone from the bucket."""
 
 
+class Sent(BaseModel):
+    """A snapshot whose parts have all arrived in the bucket."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    member: str
+    """Name of the etcd member that gave it."""
+    taken_at: AwareDatetime
+    """The snapshot is not older."""
+    facts: SnapshotFacts
+    ciphertext: ObjectFacts | None = None
+    """What was sent, when the snapshot was encrypted before."""
+    etags: dict[int, str]
+    """Of each part, by number."""
+
+    @property
+    def stored(self) -> ObjectFacts:
+        """What the parts make."""
+        return self.ciphertext or self.facts
+
+
 class BackupClaim(BaseModel):
     """`claim.json` beside a snapshot: whose date it is, and how far that backup has come."""
 
@@ -57,4 +78,6 @@ class BackupClaim(BaseModel):
     taken_at: AwareDatetime | None = None
     """When that machine was first asked for the snapshot: what it has is not older."""
     upload_id: str = ""
-    """The upload in parts that was begun; empty when there is none."""
+    """The upload that was begun for that machine's snapshot."""
+    sent: Sent | None = None
+    """From then on the machine is needed no more."""

@@ -1,15 +1,15 @@
 """What is done on a machine for backups and recovery: see `operations` for what an operation is.
 
-A snapshot never passes through the worker: the machine takes it, uploads it by pre-signed URL, fetches it
-again. Those that find something out print it as one line of JSON at the end; `taken`, `verdict_of` and
+A snapshot never passes through the worker: the machine takes it, uploads it by pre-signed URLs, fetches it
+again. Those that find something out print it as a line of JSON; `taken`, `arrived_parts`, `verdict_of` and
 `restored` read it.
 """
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -37,12 +37,15 @@ MARKER_KEY = "/wdrip/backup-marker"
 """etcd key, outside of Kubernetes' own, whose value tells which backup a database was restored from."""
 
 PART_BYTES = 512 * 1024 * 1024
-"""Part size of multipart uploads: what is sent again when one breaks off. 2 GiB, etcd's default limit of a
-database, go with one command; OSS allows 10 000 parts of 100 KB to 5 GB."""
+"""Part size of uploads: what is sent again when one breaks off. 2 GiB, etcd's default limit of a database, go
+with one command; OSS allows 10 000 parts of 100 KB to 5 GB, of which the last may be smaller."""
 
 PARTS_PER_COMMAND = 4
 """Parts that one RunCommand can have URLs for: a URL has up to 1.6 KB with temporary credentials, and the
 command 18 KB before base64, 9 KB of which are scripts."""
+
+PARTS_AHEAD = 3
+"""The same for the command that takes the snapshot, whose scripts have 13 KB."""
 
 REVISION_BUMP = 1_000_000_000
 """How far restored revisions are raised: a billion, which etcd's own documentation advises, is years of
@@ -50,17 +53,7 @@ changes."""
 
 _ETAGS = TypeAdapter(dict[int, str])
 _RESULT = re.compile(r"^wdrip-result (\{.*\})$", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a multipart upload."""
-
-    number: int
-    """From 1."""
-    offset: int
-    size: int
-    """Bytes, as is the offset."""
+_PARTS = re.compile(r"^wdrip-parts (\{.*\})$", re.MULTILINE)
 
 
 class _Finding(BaseModel):
@@ -70,12 +63,23 @@ class _Finding(BaseModel):
     reason: str
 
 
-def take_snapshot(date: str, ip: str, cluster_uid: str, *, quorum: bool = True) -> NodeOperation:
+def take_snapshot(
+    date: str,
+    ip: str,
+    cluster_uid: str,
+    *,
+    quorum: bool = True,
+    upload_id: str = "",
+    urls: Mapping[int, str] = MappingProxyType({}),
+    part_bytes: int = PART_BYTES,
+) -> NodeOperation:
     """Take and check a snapshot of this machine's own member; it stays there until `discard_snapshot`.
 
     quorum: False for a survivor of a lost quorum, whose member answers but cannot write: then no marker is
-    written and live keys are not counted. Read the output with `taken`. Fails with NOT_IN_TIME, NO_SPACE or
-    SNAPSHOT_CORRUPTED.
+    written and live keys are not counted. urls: pre-signed, by number, of parts of an upload, which are sent
+    while the snapshot is written; numbers beyond its end do no harm. That one does not arrive is no failure:
+    `upload_parts` sends it again. Read the output with `taken` and `arrived_parts`. Fails with NOT_IN_TIME,
+    NO_SPACE or SNAPSHOT_CORRUPTED.
     """
     return render(
         "take-snapshot",
@@ -85,8 +89,10 @@ def take_snapshot(date: str, ip: str, cluster_uid: str, *, quorum: bool = True) 
             "QUORUM": "yes" if quorum else "no",
             "MARKER_KEY": MARKER_KEY,
             "MARKER": f"{cluster_uid}/{date}",
+            **_sending(upload_id, urls, part_bytes),
         },
-        parts=("etcd", "snapshot"),
+        parts=("etcd", "snapshot", "upload"),
+        private=_parts_private(urls),
     )
 
 
@@ -99,56 +105,37 @@ def encrypt_snapshot(date: str) -> NodeOperation:
     return render("encrypt-snapshot", {"DATE": date}, parts=("snapshot",))
 
 
-def upload_snapshot(
-    date: str, url: str, headers: Mapping[str, str], *, encrypted: bool = False
-) -> NodeOperation:
-    """Upload the snapshot as one object; for up to 5 GB, PART_BYTES and less being usual.
-
-    encrypted: what `encrypt_snapshot` made of it. url: pre-signed PUT URL; headers: those that were signed
-    with it, and no other. Fails with UPLOAD_FAILED, or SNAPSHOT_CORRUPTED when the machine has no such file.
-    """
-    return render(
-        "upload-snapshot",
-        {"DATE": date, "FILE": _file(encrypted)},
-        parts=("snapshot", "upload"),
-        private={"url": curl_config(url, headers)},
-        keeps_success=False,
-    )
-
-
 def upload_parts(
-    date: str, upload_id: str, parts: Sequence[tuple[Part, str]], *, encrypted: bool = False
+    date: str,
+    upload_id: str,
+    urls: Mapping[int, str],
+    size: int,
+    *,
+    encrypted: bool = False,
+    part_bytes: int = PART_BYTES,
 ) -> NodeOperation:
-    """Upload parts of the snapshot, each by its own pre-signed URL; at most PARTS_PER_COMMAND of them.
+    """Upload parts of a snapshot of `size` bytes, by pre-signed URL each; at most PARTS_PER_COMMAND of them.
 
-    A part that has arrived is not sent again, so a machine or worker that was restarted goes on where it was.
-    Read the output with `arrived_parts`. Fails as `upload_snapshot` does.
+    encrypted: what `encrypt_snapshot` made of it. A part that has arrived is not sent again, so a machine or
+    worker that was restarted goes on where it was. Read the output with `arrived_parts`. Fails with
+    UPLOAD_FAILED, or SNAPSHOT_CORRUPTED when the machine has no such file.
     """
     return render(
         "upload-parts",
         {
             "DATE": date,
-            "FILE": _file(encrypted),
-            "UPLOAD": upload_id,
-            "PARTS": " ".join(f"{part.number}:{part.offset}:{part.size}" for part, _ in parts),
+            "FILE": "snapshot.enc" if encrypted else "snapshot.db",
+            "SIZE": str(size),
+            **_sending(upload_id, urls, part_bytes),
         },
         parts=("snapshot", "upload"),
-        private={f"part-{part.number}": curl_config(url) for part, url in parts},
+        private=_parts_private(urls),
     )
 
 
-def parts_left(size: int, uploaded: Collection[int], part_bytes: int = PART_BYTES) -> list[Part]:
-    """The parts of a snapshot of `size` bytes, but for those of these numbers.
-
-    They are as equal as can be, and an even number: two go at a time, and none goes alone at the end.
-    """
-    count = 2 * ceil(size / part_bytes / 2)
-    part_bytes = ceil(size / count)
-    return [
-        Part(number, offset, min(part_bytes, size - offset))
-        for number, offset in enumerate(range(0, size, part_bytes), start=1)
-        if number not in uploaded
-    ]
+def parts_left(size: int, arrived: Collection[int], part_bytes: int = PART_BYTES) -> list[int]:
+    """The numbers of the parts of a snapshot of `size` bytes, but for those that have arrived."""
+    return [number for number in range(1, ceil(size / part_bytes) + 1) if number not in arrived]
 
 
 def discard_snapshot(date: str) -> NodeOperation:
@@ -236,8 +223,8 @@ def sealed(output: str) -> ObjectFacts:
 
 
 def arrived_parts(output: str) -> dict[int, str]:
-    """ETag (MD5, hex) by number of the parts of an `upload_parts`. Raises ValueError when there are none."""
-    return _ETAGS.validate_json(_result(output))
+    """ETag (MD5, hex) by number of the parts that have arrived. Raises ValueError when it does not tell."""
+    return _ETAGS.validate_json(_last(_PARTS, output))
 
 
 def verdict_of(output: str, at: datetime) -> Verdict:
@@ -265,12 +252,24 @@ def _claims(entry: BackupEntry) -> dict[str, str]:
     }
 
 
-def _file(encrypted: bool) -> str:
-    return "snapshot.enc" if encrypted else "snapshot.db"
+def _sending(upload_id: str, urls: Mapping[int, str], part_bytes: int) -> dict[str, str]:
+    return {
+        "UPLOAD": upload_id,
+        "PARTS": " ".join(str(number) for number in sorted(urls)),
+        "PART_BYTES": str(part_bytes),
+    }
+
+
+def _parts_private(urls: Mapping[int, str]) -> dict[str, str]:
+    return {f"part-{number}": curl_config(url) for number, url in urls.items()}
 
 
 def _result(output: str) -> str:
-    found: list[str] = _RESULT.findall(output)
+    return _last(_RESULT, output)
+
+
+def _last(line: re.Pattern[str], output: str) -> str:
+    found: list[str] = line.findall(output)
     if not found:
         raise ValueError("the machine printed no result")
     return found[-1]

@@ -373,19 +373,11 @@ def _assignments(parameters: Mapping[str, str]) -> str:
     return "".join(f"WDRIP_{name}={shlex.quote(value)}\n" for name, value in parameters.items())
 
 
-def curl_config(url: str, headers: Mapping[str, str] = MappingProxyType({})) -> str:
-    """A file for `curl --config`: the pre-signed URL and the headers that were signed with it.
-
-    Raises ValueError when one of them could end its line or its quotes.
-    """
+def curl_config(url: str) -> str:
+    """A file for `curl --config` with a pre-signed URL. Raises ValueError when it could end its quotes."""
     if re.search(r"""[\s"\\]""", url):
         raise ValueError("a URL has no white space, quote or backslash")
-    lines = [f'url = "{url}"']
-    for name, value in headers.items():
-        if re.search(r"""[\r\n"\\]""", name + value):
-            raise ValueError(f"header {name} has a quote, a backslash or a line's end")
-        lines.append(f'header = "{name}: {value}"')
-    return "\n".join(lines)
+    return f'url = "{url}"'
 
 
 def _body(script: str) -> str:

@@ -10,8 +10,9 @@ from pydantic import SecretStr
 
 from tests.localcloud.running import STRANGER, RunningCloud, running_cloud
 from tests.wdrip.clients.conftest import MakeProvider
+from wdrip.clients.errors import NotFoundError
 from wdrip.clients.oss import PART_BYTES, Bucket
-from wdrip.errors import InvalidInput, TemporaryError
+from wdrip.errors import InvalidInput, PermanentError, TemporaryError
 from wdrip.models.provider_config import Provider
 
 
@@ -146,15 +147,29 @@ def test_an_upload_whose_completion_lost_its_answer_is_temporary(
     assert head.size == PART_BYTES + 1
 
 
-def test_a_presigned_url_reads_and_writes_that_object_only(bucket: Bucket) -> None:
+def test_a_presigned_url_reads_that_object_only(bucket: Bucket) -> None:
     bucket.put("wdrip/transit/a.cms", b"for the machine")
     url = bucket.presigned_get("wdrip/transit/a.cms", 60, internal=False)
     assert requests.get(url, timeout=10).content == b"for the machine"
     assert requests.get(url.replace("a.cms", "b.cms"), timeout=10).status_code == 403
     assert requests.put(url, data=b"x", timeout=10).status_code == 403
-    put = bucket.presigned_put("wdrip/backup/snapshot.db", 60, internal=False)
-    assert requests.put(put, data=b"snapshot", timeout=10).status_code == 200
+
+
+def test_parts_that_a_machine_sent_make_an_object_once(bucket: Bucket, provider: Provider) -> None:
+    upload = bucket.begin_parts("wdrip/backup/snapshot.db")
+    url = bucket.presigned_part("wdrip/backup/snapshot.db", upload, 1, 60)
+    # The test is no machine in a VPC.
+    url = url.replace(provider.oss_internal_endpoint, provider.oss_endpoint)
+    answer = requests.put(url, data=b"snapshot", timeout=10)
+    assert answer.status_code == 200
+    assert requests.put(url.replace("partNumber=1", "partNumber=2"), timeout=10).status_code == 403
+    with pytest.raises(PermanentError, match="InvalidPart"):
+        bucket.complete_parts("wdrip/backup/snapshot.db", upload, {1: hashlib.md5(b"other").hexdigest()})
+    etags = {1: hashlib.md5(b"snapshot").hexdigest()}
+    bucket.complete_parts("wdrip/backup/snapshot.db", upload, etags)
     assert bucket.get("wdrip/backup/snapshot.db") == b"snapshot"
+    with pytest.raises(NotFoundError, match="NoSuchUpload"):
+        bucket.complete_parts("wdrip/backup/snapshot.db", upload, etags)
 
 
 def test_a_presigned_url_is_for_machines_unless_said_otherwise(bucket: Bucket, provider: Provider) -> None:

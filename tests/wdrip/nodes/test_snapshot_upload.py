@@ -1,6 +1,5 @@
 """Uploads to an OSS that verifies signatures, by URLs as oss2 signs them."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from wdrip.nodes import backup_operations as backups
 
 DATE = "20211002-1024"
 KEY = f"wdrip/backup/kubernetes-id-001/{DATE}/snapshot.db"
+MEBIBYTE = 1024 * 1024
 CONTENT = bytes(range(256)) * 4096 * 3 + b"the rest"
 
 
@@ -39,43 +39,20 @@ def machine(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def test_one_object_with_its_sha256_and_encryption(machine: Sandbox, bucket: Any) -> None:
-    headers = {
-        "x-oss-server-side-encryption": "AES256",
-        "x-oss-meta-sha256": hashlib.sha256(CONTENT).hexdigest(),
-    }
-    url = bucket.sign_url("PUT", KEY, 600, headers=dict(headers), slash_safe=True)
-    result = machine.launch(backups.upload_snapshot(DATE, url, headers))
-    assert result.code == 0, result.output
-    answer = bucket.get_object(KEY)
-    assert answer.read() == CONTENT
-    assert {name: answer.headers[name] for name in headers} == headers
-
-
-def test_a_header_that_was_not_signed_is_refused(machine: Sandbox, bucket: Any) -> None:
-    url = bucket.sign_url("PUT", KEY, 600, slash_safe=True)
-    result = machine.launch(backups.upload_snapshot(DATE, url, {"x-oss-meta-sha256": "0" * 64}))
-    assert result.code == backups.UPLOAD_FAILED
-    assert "HTTP status 403" in result.output
-
-
-def test_parts_go_on_where_the_bucket_has_them(machine: Sandbox, bucket: Any) -> None:
+def test_parts_make_the_object_and_go_on_where_they_were(machine: Sandbox, bucket: Any) -> None:
     upload = bucket.init_multipart_upload(KEY).upload_id
 
-    def send(parts: list[backups.Part]) -> str:
-        urls = [
-            (part, bucket.sign_url("PUT", KEY, 600, params=query(upload, part), slash_safe=True))
-            for part in parts
-        ]
-        result = machine.launch(backups.upload_parts(DATE, upload, urls))
+    def send(numbers: list[int]) -> str:
+        urls = {number: signed(bucket, upload, number) for number in numbers}
+        operation = backups.upload_parts(DATE, upload, urls, len(CONTENT), part_bytes=MEBIBYTE)
+        result = machine.launch(operation)
         assert result.code == 0, result.output
         return result.output
 
-    first = backups.arrived_parts(send(backups.parts_left(len(CONTENT), (), 1024 * 1024)[:2]))
-    assert {part.part_number for part in bucket.list_parts(KEY, upload).parts} == {1, 2}
-    said = send(backups.parts_left(len(CONTENT), {1}, 1024 * 1024))
-    assert "uploading part 2" not in said
-    etags = {**first, **backups.arrived_parts(said)}
+    assert backups.arrived_parts(send([1, 2])).keys() == {1, 2}
+    said = send([2, 3, 4])
+    assert "sending part 2" not in said
+    etags = backups.arrived_parts(said)
     arrived = bucket.list_parts(KEY, upload).parts
     assert {number: etag.upper() for number, etag in etags.items()} == {
         each.part_number: each.etag for each in arrived
@@ -85,15 +62,27 @@ def test_parts_go_on_where_the_bucket_has_them(machine: Sandbox, bucket: Any) ->
     assert bucket.get_object(KEY).read() == CONTENT
 
 
+def test_a_part_that_was_not_signed_is_refused(machine: Sandbox, bucket: Any) -> None:
+    upload = bucket.init_multipart_upload(KEY).upload_id
+    urls = {1: signed(bucket, upload, 2)}
+    urls[1] = urls[1].replace("partNumber=2", "partNumber=1")
+    result = machine.launch(backups.upload_parts(DATE, upload, urls, len(CONTENT)))
+    assert result.code == backups.UPLOAD_FAILED
+    assert "HTTP status 403" in result.output
+
+
 def test_a_part_that_arrived_otherwise_is_a_failed_upload(machine: Sandbox, bucket: Any) -> None:
     # What is read for the MD5 and what is read for sending differ.
     machine.program(
         "dd", '#!/bin/bash\n/bin/dd "$@" | if mkdir /run/once 2>/dev/null; then cat; else tr t T; fi\n'
     )
-    url = bucket.sign_url("PUT", KEY, 600, slash_safe=True)
-    result = machine.launch(backups.upload_snapshot(DATE, url, {}))
+    upload = bucket.init_multipart_upload(KEY).upload_id
+    urls = {1: signed(bucket, upload, 1)}
+    result = machine.launch(backups.upload_parts(DATE, upload, urls, len(CONTENT)))
     assert result.code == backups.UPLOAD_FAILED
 
 
-def query(upload: str, part: backups.Part) -> dict[str, str]:
-    return {"partNumber": str(part.number), "uploadId": upload}
+def signed(bucket: Any, upload: str, number: int) -> str:
+    parameters = {"partNumber": str(number), "uploadId": upload}
+    url: str = bucket.sign_url("PUT", KEY, 600, params=parameters, slash_safe=True)
+    return url

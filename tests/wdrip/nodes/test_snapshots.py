@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import pytest
 
 from localcloud.images import default_cache
 from tests.wdrip.nodes.etcd_machine import LEADERS_LEASE, EtcdMachine
+from tests.wdrip.nodes.put_server import PutServer, put_server
+from tests.wdrip.nodes.sandbox import Result
 from wdrip import names
 from wdrip.models.backup import BackupEntry, SnapshotFacts, Verdict, VerdictKind
 from wdrip.nodes import backup_operations as backups
@@ -128,6 +130,86 @@ def test_a_survivor_gives_a_snapshot_without_writing(master: EtcdMachine) -> Non
     facts = backups.taken(result.output)
     assert (facts.marker, facts.live_keys) == ("", None)
     assert master.etcdctl("get", backups.MARKER_KEY, "--print-value-only") == before
+
+
+# Saves the snapshot elsewhere, and writes what lies behind its first part when that has been sent.
+_SLOW_SAVE = """#!/bin/bash
+real={programs}/etcdctl
+[[ "$*" == *"snapshot save"* ]] || exec $real "$@"
+for word; do [[ $word == */snapshot.db ]] && file=$word; done
+$real "${{@/#$file/$file.whole}}" >&2 || exit
+head -c {part} $file.whole >$file.part
+for _ in {{1..200}}; do
+    [[ -s ${{file%/*}}/sent.upload-1.1 ]] && break
+    sleep 0.1
+done
+[[ -s ${{file%/*}}/sent.upload-1.1 ]] || exit 1
+tail -c +{behind} $file.whole | {damage} >>$file.part
+rm $file.whole
+mv $file.part $file
+"""
+PART = 8192
+
+
+@contextmanager
+def slow_save(master: EtcdMachine, programs: Path, damage: str = "cat") -> Iterator[None]:
+    """`etcdctl snapshot save` that writes the first part, and goes on when that has arrived."""
+    program = master.path("/usr/local/sbin/etcdctl")
+    text = program.read_text()
+    master.program("etcdctl", _SLOW_SAVE.format(programs=programs, part=PART, behind=PART + 1, damage=damage))
+    try:
+        yield
+    finally:
+        master.program("etcdctl", text)
+
+
+def taken_in_parts(master: EtcdMachine, server: PutServer, date: str) -> Result:
+    urls = {number: server.url(f"/{number}") for number in range(1, 20)}
+    return master.launch(
+        backups.take_snapshot(date, master.ip, "uid", upload_id="upload-1", urls=urls, part_bytes=PART)
+    )
+
+
+def test_parts_are_sent_while_it_is_written(master: EtcdMachine, programs: Path) -> None:
+    with put_server() as server, slow_save(master, programs):
+        result = taken_in_parts(master, server, "20211002-1400")
+    assert result.code == 0, result.output
+    content = master.path("/var/lib/wdrip/snapshots/20211002-1400/snapshot.db").read_bytes()
+    assert backups.taken(result.output).sha256 == hashlib.sha256(content).hexdigest()
+    parts = {1 + start // PART: content[start : start + PART] for start in range(0, len(content), PART)}
+    assert len(parts) > 2
+    assert server.objects == {f"/{number}": part for number, part in parts.items()}
+    md5 = {number: hashlib.md5(part).hexdigest() for number, part in parts.items()}
+    assert backups.arrived_parts(result.output) == md5
+
+
+def test_a_bucket_that_refuses_does_not_hinder_it(master: EtcdMachine) -> None:
+    with put_server() as server:
+        server.statuses = [403] * 9
+        result = taken_in_parts(master, server, "20211002-1410")
+    assert result.code == 0, result.output
+    assert backups.arrived_parts(result.output) == {}
+    assert backups.taken(result.output).size > 0
+
+
+def test_what_was_written_wrong_is_told(master: EtcdMachine, programs: Path) -> None:
+    with put_server() as server, slow_save(master, programs, damage="tr r R"):
+        result = taken_in_parts(master, server, "20211002-1420")
+    assert result.code == backups.SNAPSHOT_CORRUPTED
+    assert "does not have the hash that etcd gave it" in result.output
+
+
+def test_one_that_breaks_off_is_told(master: EtcdMachine) -> None:
+    real = master.path("/usr/local/sbin/etcdctl").read_text()
+    master.program("etcdctl", real.replace("exec", '[[ "$*" != *"snapshot save"* ]] || exit 1\nexec'))
+    try:
+        with put_server() as server:
+            result = taken_in_parts(master, server, "20211002-1430")
+    finally:
+        master.program("etcdctl", real)
+    assert result.code == operations.NOT_IN_TIME
+    assert "no snapshot" in result.output
+    assert server.objects == {}
 
 
 def test_a_dead_member_is_told(fresh: EtcdMachine) -> None:
